@@ -57,9 +57,9 @@ const SatDescription& describe(Sat number);
 struct Error {
   int code = EIO;          ///< errno, never 0
   Sat sat = Sat::kNone;
-  std::string message;     ///< what happened, without path and hint; may be empty (strerror then)
-  std::string path;        ///< the path it happened to; empty if none
-  std::string hint;        ///< what to do next; empty if nothing helps
+  std::string message{};   ///< what happened, without path and hint; may be empty (strerror then)
+  std::string path{};      ///< the path it happened to; empty if none
+  std::string hint{};      ///< what to do next; empty if nothing helps
 
   friend bool operator==(const Error&, const Error&) = default;
 };
