@@ -1,0 +1,79 @@
+// The one door to RocksDB: ordered keys and values in a few named families, written in atomic batches.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/path.h"
+#include "base/result.h"
+
+namespace satchel::store {
+
+/// What a returned write() has survived.
+enum class Durability : std::uint8_t {
+  kProcessCrash,  ///< kill -9: it is in the log, in the page cache
+  kPowerCut,      ///< it is on the medium; concurrent callers share one sync
+};
+
+/// Index into the list of families given to open().
+using Family = std::uint32_t;
+
+/// Changes that become visible together or not at all. A value; not thread-safe.
+class MetadataBatch {
+ public:
+  MetadataBatch();
+  ~MetadataBatch();
+  MetadataBatch(MetadataBatch&&) noexcept;
+  MetadataBatch& operator=(MetadataBatch&&) noexcept;
+  void put(Family family, std::string_view key, std::string_view value);
+  void remove(Family family, std::string_view key);
+  /// Removes all keys in [begin, end).
+  void remove_range(Family family, std::string_view begin, std::string_view end);
+  [[nodiscard]] bool is_empty() const;
+  void clear();
+
+ private:
+  friend class MetadataDb;
+  struct Operations;
+  std::unique_ptr<Operations> operations_;
+};
+
+struct MetadataDbOptions {
+  std::vector<std::string> families;   ///< created when missing; order gives the Family numbers
+  std::size_t cache_bytes = 16U << 20U;
+  std::size_t write_buffer_bytes = 8U << 20U;
+};
+
+/// Thread-safe. One process at a time: a second open fails with EBUSY/kStoreInUse.
+/// Errors of all methods: ENOSPC/kNoSpace, EROFS, EIO, EUCLEAN (RocksDB found corruption).
+class MetadataDb {
+ public:
+  static Result<MetadataDb> open(const HostPath& directory, const MetadataDbOptions& options);
+  MetadataDb(MetadataDb&&) noexcept;
+  MetadataDb& operator=(MetadataDb&&) noexcept;
+  ~MetadataDb();
+
+  Result<std::optional<std::string>> get(Family family, std::string_view key) const;
+  Result<void> write(const MetadataBatch& batch, Durability durability = Durability::kProcessCrash);
+  /// Makes every write that has returned survive a power cut; concurrent calls share one fsync.
+  Result<void> sync();
+
+  enum class Walk : std::uint8_t { kContinue, kStop };
+  /// Visits keys from `begin` (inclusive) that start with `prefix`, ascending, as of the call.
+  Result<void> scan(Family family, std::string_view prefix, std::string_view begin,
+                    const std::function<Walk(std::string_view key, std::string_view value)>& visit) const;
+  /// Loads many keys in no particular order of arrival; empty family is fine.
+  [[nodiscard]] std::uint64_t approximate_keys(Family family) const;
+
+ private:
+  struct State;
+  explicit MetadataDb(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace satchel::store

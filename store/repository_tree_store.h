@@ -1,0 +1,40 @@
+// Tree pages out of a repository, through a local cache; new pages into an upload.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "store/tree_store.h"
+#include "store/upload.h"
+
+namespace satchel::store {
+
+/// Raw metadata entries kept on this device so that a tree can be read without the repository. Thread-safe.
+class MetadataCache {
+ public:
+  virtual ~MetadataCache() = default;
+  virtual Result<std::optional<std::string>> find(const EntryKey& key) = 0;
+  virtual Result<void> keep(const EntryKey& key, Bytes raw) = 0;
+};
+
+/// Decoded pages in an LRU of `decoded_bytes_max`, then the local cache, then the repository. put…() need an upload. Thread-safe.
+class RepositoryTreeStore final : public TreeStore {
+ public:
+  /// `cache` and `upload` may be null; what is given is borrowed. Without upload every put…() of something unknown is EROFS.
+  RepositoryTreeStore(Repository& repository, MetadataCache* cache, Upload* upload, std::size_t decoded_bytes_max = 64U << 20U);
+  ~RepositoryTreeStore() override;
+  Result<std::shared_ptr<const DirectoryPage>> get_directory_page(const PageId& id) override;
+  Result<std::shared_ptr<const LinkPage>> get_link_page(const PageId& id) override;
+  Result<Xattrs> get_xattrs(const XattrSetId& id) override;
+  Result<Root> get_root(const RootId& id) override;
+  Result<PageId> put_page(const DirectoryPage& page) override;
+  Result<PageId> put_page(const LinkPage& page) override;
+  Result<XattrSetId> put_xattrs(std::string_view encoded_set) override;
+  Result<RootId> put_root(const Root& root) override;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace satchel::store
