@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# Makes a Debian 12 or newer machine ready to build and test Satchel: packages from the machine's own
+# mirror, and a libfuse that knows passthrough. Run as root, any number of times; once all is there it
+# needs no network and changes nothing.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+deps=$root/build/deps
+
+build_packages=(
+  cmake ninja-build g++ ccache pkgconf python3
+  librocksdb-dev libssl-dev libboost-filesystem-dev libcli11-dev doctest-dev libzstd-dev
+  libspdlog-dev libfmt-dev libexpected-dev nlohmann-json3-dev libarchive-dev
+)
+# Tests look at a mount through these, and the man pages are made by scdoc.
+test_packages=(fuse3 acl attr scdoc)
+# Without the headers of liburing and libnuma, libfuse silently leaves its io_uring transport out.
+libfuse_build_packages=(
+  build-essential dpkg-dev debian-archive-keyring meson ninja-build liburing-dev libnuma-dev
+)
+readonly libfuse_min=3.17        # passthrough
+readonly libfuse_uring_min=3.18.3  # the io_uring transport, with its use-after-free fixes
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+# Prints nothing for a package that is not installed.
+installed_version() {
+  { dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$1" 2>/dev/null || true; } |
+    sed -n 's/^installed //p'
+}
+at_least() { dpkg --compare-versions "$1" ge "$2"; }
+
+lists_are_fresh=no
+refresh_lists() {
+  [ "$lists_are_fresh" = yes ] && return
+  say "apt-get update"
+  apt-get update -qq
+  lists_are_fresh=yes
+}
+
+install_missing() {
+  local missing=() package
+  for package in "$@"; do
+    [ -n "$(installed_version "$package")" ] || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  refresh_lists
+  say "apt-get install ${missing[*]}"
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
+
+# The mirror that this machine takes Debian itself from.
+debian_mirror() {
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' |
+    sort -u | head -n 1
+}
+
+# source_of SUITE VERSION_MIN FOLDER: unpacks the suite's libfuse of that version or newer into
+# FOLDER/source and prints its version. Its package lists stay in FOLDER, so that the machine's own apt
+# never sees the newer suite.
+source_of() {
+  local suite=$1 version_min=$2 folder=$3 mirror version
+  mirror=$(debian_mirror)
+  [ -n "$mirror" ] || fail "apt knows no Debian mirror; is /etc/apt/sources.list.d empty?"
+  mkdir -p "$folder/lists/partial" "$folder/archives/partial"
+  printf 'deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
+    "$mirror" "$suite" > "$folder/sources.list"
+  local options=(
+    -o "Dir::Etc::sourcelist=$folder/sources.list" -o Dir::Etc::sourceparts=/dev/null
+    -o "Dir::State::Lists=$folder/lists" -o "Dir::Cache::archives=$folder/archives"
+    -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root
+  )
+  apt-get "${options[@]}" update -qq >&2 || return 1
+  version=$(apt-cache "${options[@]}" showsrc --only-source fuse3 | sed -n 's/^Version: //p' | sort -V | tail -n 1)
+  [ -n "$version" ] && at_least "$version" "$version_min" || return 1
+  (cd "$folder" && apt-get "${options[@]}" source -qq --only-source "fuse3=$version" >&2) || return 1
+  mv "$folder"/fuse3-*/ "$folder/source" || return 1
+  printf '%s\n' "$version"
+}
+
+build_libfuse() {
+  install_missing "${libfuse_build_packages[@]}"
+  refresh_lists
+  local work version
+  work=$(mktemp -d)
+  trap "rm -rf '$work'" EXIT
+  if version=$(source_of sid "$libfuse_uring_min" "$work/sid"); then
+    cd "$work/sid/source"
+  elif version=$(source_of trixie "$libfuse_min" "$work/trixie"); then
+    cd "$work/trixie/source"
+  else
+    fail "found no libfuse $libfuse_min or newer: is the mirror reachable?"
+  fi
+  say "building libfuse $version into build/deps"
+  # No utils: a fusermount3 without the setuid bit in this prefix would break mounts by users.
+  meson setup build --prefix="$deps" --libdir=lib --buildtype=release --sysconfdir=/etc \
+    -Dexamples=false -Dtests=false -Dutils=false -Duseroot=false -Dudevrulesdir= -Dinitscriptdir= \
+    > "$work/build.log" 2>&1 || { cat "$work/build.log" >&2; fail "libfuse does not configure"; }
+  if at_least "$version" "$libfuse_uring_min"; then
+    grep -q '^#define HAVE_URING' build/fuse_config.h || fail "libfuse was configured without io_uring"
+  else
+    say "this libfuse has no io_uring transport: metadata operations will be slower"
+  fi
+  ninja -C build install > "$work/build.log" 2>&1 || { cat "$work/build.log" >&2; fail "libfuse does not build"; }
+  printf '%s\n' "$version" > "$deps/libfuse-version"
+  cd "$root"
+}
+
+provide_libfuse() {
+  local version
+  version=$(installed_version libfuse3-dev)
+  if [ -n "$version" ] && at_least "$version" "$libfuse_min"; then
+    say "libfuse: the system's $version"
+    return
+  fi
+  if [ -s "$deps/libfuse-version" ] && [ -e "$deps/lib/pkgconfig/fuse3.pc" ]; then
+    say "libfuse: $(cat "$deps/libfuse-version") in build/deps"
+    return
+  fi
+  refresh_lists
+  version=$(apt-cache policy libfuse3-dev | sed -n 's/^ *Candidate: //p')
+  if [ -n "$version" ] && [ "$version" != "(none)" ] && at_least "$version" "$libfuse_min"; then
+    install_missing libfuse3-dev
+    say "libfuse: the system's $version"
+    return
+  fi
+  build_libfuse
+  say "libfuse: $(cat "$deps/libfuse-version") in build/deps"
+}
+
+[ "$(id -u)" -eq 0 ] || fail "run this as root: it installs packages"
+command -v apt-get > /dev/null || fail "this is for Debian 12 and newer"
+mkdir -p "$deps"
+exec 9> "$root/build/setup.lock"
+flock 9  # two at once would both build libfuse
+install_missing "${build_packages[@]}" "${test_packages[@]}"
+provide_libfuse
+say "ready"
