@@ -1,0 +1,196 @@
+// The view: the one tree that a mount shows, base plus upper. Knows no FUSE.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "redirector/router.h"
+#include "store/live_upper.h"
+#include "store/repository_tree_store.h"
+
+namespace satchel::fs {
+
+/// Names an inode to the kernel while it knows it. 1 is the root. Never reused while mounted.
+enum class NodeId : std::uint64_t {};
+inline constexpr NodeId kRootNode{1};
+/// Names an open file or directory.
+enum class HandleId : std::uint64_t {};
+
+/// Who asks.
+struct Caller {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  pid_t pid = 0;
+  mode_t umask = 0;
+};
+
+/// struct stat's fields that a view has. `ino` is the same over remount, restart and sync.
+struct NodeStat {
+  std::uint64_t ino = 0;
+  mode_t mode = 0;  ///< with the S_IFMT bits
+  std::uint32_t nlink = 1;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  dev_t rdev = 0;
+  std::uint64_t size = 0;
+  std::uint64_t blocks = 0;  ///< of 512 bytes; true for sparse upper files
+  Timestamp atime, mtime, ctime;
+};
+/// A found or new name: the kernel holds one more look-up of `node` afterwards, to be given back by forget().
+struct NodeReply {
+  NodeId node{};
+  NodeStat stat;
+};
+struct OpenReply {
+  HandleId handle{};
+  bool keep_cache = false;   ///< pages that the kernel has of this inode are still right
+};
+
+/// Which fields setattr changes.
+struct AttributeChange {
+  std::optional<mode_t> mode;
+  std::optional<uid_t> uid;
+  std::optional<gid_t> gid;
+  std::optional<std::uint64_t> size;
+  std::optional<Timestamp> atime, mtime;
+  bool atime_now = false, mtime_now = false;
+  bool kill_suid = false;    ///< also clear suid and sgid as write(2) and chown(2) do
+};
+
+enum class RenameMode : std::uint8_t { kReplace, kNoReplace, kExchange, kWhiteout };
+enum class XattrMode : std::uint8_t { kAny, kCreate, kReplace };
+enum class FallocateMode : std::uint8_t { kAllocate, kKeepSize, kPunchHole, kZeroRange, kZeroRangeKeepSize };
+
+struct FilesystemStat {
+  std::uint64_t blocks = 0, blocks_free = 0, blocks_available = 0, files = 0, files_free = 0;  ///< of the filesystem that holds the store
+  std::uint32_t block_bytes = 4096;
+};
+
+/// Tells the kernel that what it remembers is no longer true. Called without any lock of the view held.
+class KernelNotifier {
+ public:
+  virtual ~KernelNotifier() = default;
+  virtual void forget_entry(NodeId parent, const Name& name) = 0;
+  virtual void forget_inode(NodeId node) = 0;       ///< attributes and pages
+};
+
+/// Where bytes of base files come from. Thread-safe. See fs/content_fetch.h.
+class ContentSource {
+ public:
+  virtual ~ContentSource() = default;
+  /// Bytes [offset, offset + out.size()) or up to the end. Errors: ENETUNREACH, ETIMEDOUT, EBADMSG, EIO.
+  virtual Result<std::size_t> read(const store::ContentId& id, std::uint64_t offset, std::span<std::byte> out) = 0;
+  /// Writes the whole content into `fd`, holes kept, by reflink or copy.
+  virtual Result<void> copy_to(const store::ContentId& id, int fd) = 0;
+  /// Bytes of a file that has just been committed become content of this device: takes `name` in `directory_fd` over.
+  virtual Result<void> adopt(const store::ContentId& id, int directory_fd, const char* name) = 0;
+};
+
+/// What a view works with; all borrowed.
+struct ViewContext {
+  store::TreeStore& trees;
+  ContentSource& contents;
+  const redirector::Router& router;
+  const Clock& clock;
+  Random& random;
+  const Log& log;
+};
+
+class Upper;
+
+/// Base tree plus upper. All names are resolved against the base in `trees` and the rows of `upper`; every change is one batch in the upper.
+/// Without an upper the view is read-only and changes are EROFS.
+///
+/// Permission is the kernel's to check (default_permissions); the view sets owners, modes, times and link counts as ext4 does, and enforces sticky-independent rules:
+/// ENOTEMPTY, EISDIR, ENOTDIR, EEXIST, EXDEV never, ENAMETOOLONG, EMLINK at 65,000 names, EPERM where a rule says `deny`.
+/// Thread-safe. Errors besides: ENOENT, ESTALE (node unknown), those of the tree store and the content source.
+class View final : public store::LiveUpper {
+ public:
+  static Result<std::unique_ptr<View>> open(const ViewContext& context, const store::RootId& base, std::unique_ptr<Upper> upper);
+  ~View() override;
+  void set_notifier(KernelNotifier* notifier);
+
+  Result<NodeReply> lookup(NodeId parent, const Name& name);
+  void forget(NodeId node, std::uint64_t lookups);
+  Result<NodeStat> get_attributes(NodeId node);
+  Result<NodeStat> set_attributes(NodeId node, std::optional<HandleId> handle, const AttributeChange& change, const Caller& caller);
+  Result<std::string> read_link(NodeId node);
+
+  Result<NodeReply> make_node(NodeId parent, const Name& name, mode_t mode, dev_t rdev, const Caller& caller);
+  Result<NodeReply> make_directory(NodeId parent, const Name& name, mode_t mode, const Caller& caller);
+  Result<NodeReply> make_symlink(NodeId parent, const Name& name, std::string_view target, const Caller& caller);
+  Result<NodeReply> link(NodeId node, NodeId new_parent, const Name& new_name);
+  Result<void> unlink(NodeId parent, const Name& name);
+  Result<void> remove_directory(NodeId parent, const Name& name);
+  Result<void> rename(NodeId parent, const Name& name, NodeId new_parent, const Name& new_name, RenameMode mode, const Caller& caller);
+
+  struct Created {
+    NodeReply node;
+    OpenReply open;
+  };
+  Result<Created> create(NodeId parent, const Name& name, mode_t mode, int flags, const Caller& caller);
+  Result<Created> create_unnamed(NodeId parent, mode_t mode, int flags, const Caller& caller);  ///< O_TMPFILE
+  Result<OpenReply> open_file(NodeId node, int flags);
+  Result<std::size_t> read(HandleId handle, std::uint64_t offset, std::span<std::byte> out);
+  /// `append`: at the end, whatever `offset` says. `kill_suid`: clear suid and sgid.
+  Result<std::size_t> write(HandleId handle, std::uint64_t offset, Bytes bytes, bool append, bool kill_suid);
+  /// The file's bytes, its metadata and every name it had are on the medium.
+  Result<void> sync_file(HandleId handle, bool data_only);
+  Result<void> fallocate(HandleId handle, FallocateMode mode, std::uint64_t offset, std::uint64_t length);
+  Result<std::uint64_t> seek(HandleId handle, std::uint64_t offset, int whence);  ///< SEEK_DATA, SEEK_HOLE
+  Result<std::size_t> copy_range(HandleId from, std::uint64_t from_offset, HandleId to, std::uint64_t to_offset, std::size_t length);
+  void release(HandleId handle);
+
+  Result<HandleId> open_directory(NodeId node);
+  struct DirectoryItem {
+    Name name;
+    std::uint64_t ino = 0;
+    mode_t type = 0;               ///< S_IFMT bits
+    std::uint64_t next_offset = 0; ///< where to go on after this item; stable while the name exists
+  };
+  /// Calls `visit` from `offset` on (0: start; "." and ".." included) until it returns false.
+  Result<void> read_directory(HandleId handle, std::uint64_t offset, const std::function<bool(const DirectoryItem&)>& visit);
+  Result<void> sync_directory(HandleId handle);
+  void release_directory(HandleId handle);
+
+  Result<std::string> get_xattr(NodeId node, const std::string& name);
+  Result<std::vector<std::string>> list_xattrs(NodeId node);
+  Result<void> set_xattr(NodeId node, const std::string& name, std::string_view value, XattrMode mode);
+  Result<void> remove_xattr(NodeId node, const std::string& name);
+
+  Result<FilesystemStat> filesystem_stat();
+  /// Everything acknowledged so far is on the medium.
+  Result<void> sync_all();
+
+  struct Counts {
+    std::uint64_t dirty_files = 0;   ///< changed files that would travel
+    std::uint64_t nodes = 0;         ///< inodes the kernel knows
+    std::uint64_t handles = 0;
+  };
+  Result<Counts> counts();
+  [[nodiscard]] store::RootId base_root() const;
+  [[nodiscard]] store::VersionNumber base_version() const;
+
+  // store::LiveUpper
+  Result<store::SealedUpper> seal() override;
+  Result<UniqueFd> read(store::UpperId id) override;
+  Result<bool> is_unchanged_since(store::UpperId id, store::Generation generation) override;
+  Result<void> switch_base(const store::BaseSwitch& change) override;
+
+ private:
+  struct State;
+  explicit View(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace satchel::fs
