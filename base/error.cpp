@@ -1,5 +1,7 @@
 #include "base/error.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -77,6 +79,10 @@ const SatDescription& describe(Sat number) {
   return found != kDescriptions.end() ? *found : describe(Sat::kInternal);
 }
 
+std::string to_text(Sat number) {
+  return fmt::format("SAT-{:04}", static_cast<int>(number));
+}
+
 std::string to_text(const Error& error) {
   const char* const known = ::strerrordesc_np(error.code);
   const std::string reason = known != nullptr ? known : "error " + std::to_string(error.code);
@@ -97,8 +103,8 @@ Error errno_error(std::string_view path, std::string_view doing) {
 }
 
 std::ostream& operator<<(std::ostream& out, const Error& error) {
-  return out << "Error{" << error.code << ", SAT-" << static_cast<int>(error.sat) << ", "
-             << to_text(error) << "}";
+  return out << "Error{" << error.code << ", " << to_text(error.sat) << ", " << to_text(error)
+             << "}";
 }
 
 }  // namespace satchel

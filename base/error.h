@@ -52,6 +52,8 @@ struct SatDescription {
 };
 /// Never fails: an unknown number is described as kInternal.
 const SatDescription& describe(Sat number);
+/// "SAT-0603".
+std::string to_text(Sat number);
 
 /// The one error type. `code` is an errno value and is what a FUSE reply carries unchanged.
 struct Error {

@@ -44,9 +44,8 @@ Result<void> pwrite_all(int fd, Bytes bytes, std::uint64_t offset);
 /// Errors: EXDEV (leads outside), ENOENT, ENOTDIR, ELOOP, EACCES, EEXIST and others of openat2(2).
 Result<UniqueFd> open_beneath(int dir_fd, const RelativePath& path, int flags, mode_t mode = 0);
 
-/// Opens the directory `path`, after making what is missing of it, durably. Symbolic links on the
-/// way are refused. Errors: ENOTDIR (ELOOP for a link at the end), EACCES, ENOSPC (kNoSpace), EROFS
-/// (kReadOnly).
+/// Opens the directory `path`, after making what is missing of it, durably. Errors: ENOTDIR (a file
+/// or a symbolic link is in the way), EACCES, ENOSPC (kNoSpace), EROFS (kReadOnly).
 Result<UniqueFd> make_directories_at(int dir_fd, const RelativePath& path, mode_t mode);
 
 /// errno_error() for calls on the filesystem below: ENOSPC and EDQUOT get kNoSpace, EROFS
