@@ -34,6 +34,7 @@ namespace detail {
     if (!satchel_detail_result) return std::move(satchel_detail_result).error(); \
   } while (false)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the arguments are declarations
 /// `SATCHEL_ASSIGN(auto x, f());` declares or assigns x, or leaves the function with f's Error.
 #define SATCHEL_ASSIGN(target, expr) \
   SATCHEL_DETAIL_ASSIGN(SATCHEL_DETAIL_CONCAT(satchel_detail_result_, __LINE__), target, expr)
@@ -41,6 +42,7 @@ namespace detail {
   auto&& temporary = (expr);                                      \
   if (!(temporary)) return std::move(temporary).error();          \
   target = *std::move(temporary)
+// NOLINTEND(bugprone-macro-parentheses)
 
 /// An invariant; on in release builds too.
 #define SATCHEL_ASSERT(condition) \

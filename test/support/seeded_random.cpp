@@ -30,7 +30,7 @@ std::uint64_t SeededRandom::below(std::uint64_t bound) {
 }
 
 std::uint64_t test_seed(std::uint64_t otherwise) {
-  const char* const text = std::getenv("SATCHEL_TEST_SEED");
+  const char* const text = std::getenv("SATCHEL_TEST_SEED");  // NOLINT(concurrency-mt-unsafe)
   return text != nullptr ? std::strtoull(text, nullptr, 0) : otherwise;
 }
 

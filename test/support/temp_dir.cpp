@@ -10,7 +10,7 @@ namespace satchel::test {
 namespace {
 
 HostPath make_directory() {
-  const char* const parent = std::getenv("TMPDIR");
+  const char* const parent = std::getenv("TMPDIR");  // NOLINT(concurrency-mt-unsafe): nobody sets
   std::string path = std::string(parent != nullptr ? parent : "/tmp") + "/satchel-test-XXXXXX";
   SATCHEL_ASSERT(::mkdtemp(path.data()) != nullptr);
   return {path};

@@ -14,6 +14,7 @@ TEST_SUITE("base/guarded") {
   TEST_CASE("threads that lock lose no increment") {
     Guarded<int> counter(std::in_place, 5);
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&counter] {
         for (int round = 0; round < 10'000; ++round) ++*counter.lock();

@@ -17,7 +17,7 @@ TEST_SUITE("base/random") {
     std::vector<std::byte> bytes(10'000);
     random.fill(bytes);
     // 64 zero bytes in a row would mean that a part was never written.
-    CHECK(std::ranges::search_n(bytes, 64, std::byte{0}).empty());
+    CHECK(std::search_n(bytes.begin(), bytes.end(), 64, std::byte{0}) == bytes.end());
     CHECK(random.number() != random.number());
     random.fill({});
   }
