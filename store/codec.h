@@ -16,7 +16,8 @@ struct Encoded {
 };
 /// zstd level 3, or raw where that is not smaller. Thread-safe (a context per thread).
 Encoded compress(Bytes raw);
-/// Exactly `raw_length` bytes come out or it is an error, whatever the input claims. Errors: EBADMSG, newer format.
+/// Exactly `raw_length` bytes come out or it is an error, whatever the input claims; the caller has
+/// bounded it. Errors: EBADMSG (kCorrupted), ENOTSUP (kNewerFormat: an unknown codec).
 Result<std::vector<std::byte>> decompress(Codec codec, Bytes stored, std::size_t raw_length);
 
 }  // namespace satchel::store

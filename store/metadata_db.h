@@ -45,14 +45,18 @@ class MetadataBatch {
 
 struct MetadataDbOptions {
   std::vector<std::string> families;   ///< created when missing; order gives the Family numbers
-  std::size_t cache_bytes = 16U << 20U;
-  std::size_t write_buffer_bytes = 8U << 20U;
+  std::size_t cache_bytes = 16U << 20U;        ///< of blocks read
+  std::size_t write_buffer_bytes = 8U << 20U;  ///< of all families together
 };
 
-/// Thread-safe. One process at a time: a second open fails with EBUSY/kStoreInUse.
-/// Errors of all methods: ENOSPC/kNoSpace, EROFS, EIO, EUCLEAN (RocksDB found corruption).
+/// After a crash of the process every returned write() is there; after a power cut every write() up to the last durable one, and of those
+/// since then a prefix: never a later one without an earlier one.
+///
+/// Thread-safe. One opener at a time: a second open() fails with EBUSY/kStoreInUse.
+/// Errors of all methods: ENOSPC/kNoSpace, EROFS/kReadOnly, EIO/kIo, EUCLEAN/kContradiction (RocksDB found corruption).
 class MetadataDb {
  public:
+  /// Makes `directory`, and what is missing above it. Errors: also EACCES, ENOTDIR.
   static Result<MetadataDb> open(const HostPath& directory, const MetadataDbOptions& options);
   MetadataDb(MetadataDb&&) noexcept;
   MetadataDb& operator=(MetadataDb&&) noexcept;
@@ -67,7 +71,7 @@ class MetadataDb {
   /// Visits keys from `begin` (inclusive) that start with `prefix`, ascending, as of the call.
   Result<void> scan(Family family, std::string_view prefix, std::string_view begin,
                     const std::function<Walk(std::string_view key, std::string_view value)>& visit) const;
-  /// Loads many keys in no particular order of arrival; empty family is fine.
+  /// An estimate, cheap: RocksDB counts overwritten and removed keys until it merges them away.
   [[nodiscard]] std::uint64_t approximate_keys(Family family) const;
 
  private:

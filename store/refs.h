@@ -109,8 +109,15 @@ struct RefRecord {
   friend bool operator==(const RefRecord&, const RefRecord&) = default;
 };
 
+/// Bounds of what decode_record() takes; encode_record() asserts the lengths of texts.
+inline constexpr std::size_t kRecordNameBytesMax = 128;
+inline constexpr std::size_t kRecordDeviceBytesMax = 255;
+inline constexpr std::size_t kRecordMessageBytesMax = 4096;
+inline constexpr std::size_t kRecordBodyBytesMax = 64U << 20U;
+inline constexpr std::size_t kRecordBytesMax = kRecordBodyBytesMax + (8U << 20U);
+
 std::vector<std::byte> encode_record(const RefRecord& record);
-/// Takes any bytes. Errors: EBADMSG (checksum), EUCLEAN, newer format (also an unknown critical extension).
+/// Takes any bytes. Errors: EBADMSG (not a record, cut short, checksum), EUCLEAN, newer format (also an unknown critical extension).
 Result<RefRecord> decode_record(Bytes bytes);
 /// The hash by which the next record names this one.
 RecordHash record_hash(Bytes encoded);

@@ -1,0 +1,296 @@
+#include "store/metadata_db.h"
+
+#include <fcntl.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+#include <sys/file.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <system_error>
+
+#include "base/file_io.h"
+#include "base/unique_fd.h"
+
+namespace satchel::store {
+namespace {
+
+constexpr int kOpenFilesMax = 64;
+constexpr int kBackgroundJobsMax = 2;
+constexpr std::size_t kInfoLogBytesMax = 1U << 20U;
+constexpr std::size_t kInfoLogsMax = 2;
+constexpr double kBloomBitsPerKey = 10;
+/// Held by flock(2) while open. RocksDB's own LOCK would do, but it says who lost only in prose.
+constexpr const char* kOwnerFile = "OWNER";
+
+rocksdb::Slice to_slice(std::string_view text) {
+  return {text.data(), text.size()};
+}
+std::string_view to_view(const rocksdb::Slice& slice) {
+  return {slice.data(), slice.size()};
+}
+
+Error to_error(const rocksdb::Status& status, const HostPath& directory) {
+  Error error{.code = EIO, .sat = Sat::kIo, .message = status.ToString(), .path = directory.text};
+  if (status.IsNoSpace()) {
+    error.code = ENOSPC;
+    error.sat = Sat::kNoSpace;
+  } else if (status.IsCorruption() || status.IsInvalidArgument()) {
+    error.code = EUCLEAN;
+    error.sat = Sat::kContradiction;
+  }
+  return error;
+}
+
+/// The first key after all that start with `prefix`; empty if there is none.
+std::string end_of_prefix(std::string_view prefix) {
+  std::string end(prefix);
+  while (!end.empty() && end.back() == '\xFF') end.pop_back();
+  if (!end.empty()) end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1U);
+  return end;
+}
+
+rocksdb::DBOptions to_database_options(const MetadataDbOptions& options) {
+  rocksdb::DBOptions database;
+  database.create_if_missing = true;
+  database.create_missing_column_families = true;
+  // Stops at the first record that is torn or out of order: pages of the log that were not synced
+  // may reach the disk in any order. What was synced stands before all of them.
+  database.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  database.db_write_buffer_size = options.write_buffer_bytes;
+  database.max_total_wal_size = 4 * options.write_buffer_bytes;
+  database.max_open_files = kOpenFilesMax;
+  database.max_file_opening_threads = 1;
+  database.max_background_jobs = kBackgroundJobsMax;
+  database.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  database.max_log_file_size = kInfoLogBytesMax;
+  database.keep_log_file_num = kInfoLogsMax;
+  database.stats_dump_period_sec = 0;
+  database.stats_persist_period_sec = 0;
+  return database;
+}
+
+rocksdb::ColumnFamilyOptions to_family_options(const MetadataDbOptions& options) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(options.cache_bytes);
+  table.cache_index_and_filter_blocks = true;  // so that cache_bytes is all that is used
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
+  rocksdb::ColumnFamilyOptions family;
+  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  family.write_buffer_size = options.write_buffer_bytes;
+  family.compression = rocksdb::CompressionType::kLZ4Compression;
+  return family;
+}
+
+/// Lets concurrent callers share one fsync of the log: a caller waits for the running one, and if
+/// that began before its own writes were done, one of those waiting syncs for all of them.
+class SharedSync {
+ public:
+  template <typename Sync>
+  rocksdb::Status run(Sync sync) {
+    std::unique_lock lock(mutex_);
+    const std::uint64_t ticket = ++last_ticket_;
+    done_.wait(lock, [&] { return !running_ || synced_ >= ticket; });
+    if (synced_ >= ticket) return rocksdb::Status::OK();
+    running_ = true;
+    const std::uint64_t covered = last_ticket_;
+    lock.unlock();
+    const rocksdb::Status status = sync();
+    lock.lock();
+    running_ = false;
+    if (status.ok()) synced_ = covered;
+    done_.notify_all();
+    return status;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable done_;
+  std::uint64_t last_ticket_ = 0;
+  std::uint64_t synced_ = 0;
+  bool running_ = false;
+};
+
+}  // namespace
+
+struct MetadataBatch::Operations {
+  enum class Kind : std::uint8_t { kPut, kRemove, kRemoveRange };
+  struct Operation {
+    Kind kind;
+    Family family;
+    std::string key;
+    std::string value;  ///< of a range: its end
+  };
+  std::vector<Operation> list;
+};
+
+MetadataBatch::MetadataBatch() : operations_(std::make_unique<Operations>()) {}
+MetadataBatch::~MetadataBatch() = default;
+MetadataBatch::MetadataBatch(MetadataBatch&&) noexcept = default;
+MetadataBatch& MetadataBatch::operator=(MetadataBatch&&) noexcept = default;
+
+void MetadataBatch::put(Family family, std::string_view key, std::string_view value) {
+  operations_->list.push_back(
+      {Operations::Kind::kPut, family, std::string(key), std::string(value)});
+}
+void MetadataBatch::remove(Family family, std::string_view key) {
+  operations_->list.push_back({Operations::Kind::kRemove, family, std::string(key), {}});
+}
+void MetadataBatch::remove_range(Family family, std::string_view begin, std::string_view end) {
+  operations_->list.push_back(
+      {Operations::Kind::kRemoveRange, family, std::string(begin), std::string(end)});
+}
+bool MetadataBatch::is_empty() const {
+  return operations_->list.empty();
+}
+void MetadataBatch::clear() {
+  operations_->list.clear();
+}
+
+struct MetadataDb::State {
+  ~State() {
+    for (rocksdb::ColumnFamilyHandle* handle : handles) {
+      (void)database->DestroyColumnFamilyHandle(handle);  // frees memory; nothing that can fail
+    }
+    // Does not flush: what is in the log is read from there again.
+    if (database != nullptr) (void)database->Close();
+  }
+
+  [[nodiscard]] rocksdb::ColumnFamilyHandle* handle(Family family) const {
+    SATCHEL_ASSERT(family < families);
+    return handles[family];
+  }
+  rocksdb::Status open(const MetadataDbOptions& options);
+
+  HostPath directory;
+  UniqueFd owner;
+  std::unique_ptr<rocksdb::DB> database;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;  ///< in the order asked for, then the rest
+  std::size_t families = 0;
+  SharedSync shared_sync;
+};
+
+rocksdb::Status MetadataDb::State::open(const MetadataDbOptions& options) {
+  const rocksdb::DBOptions database_options = to_database_options(options);
+  const rocksdb::ColumnFamilyOptions family_options = to_family_options(options);
+  std::vector<std::string> names = options.families;
+  families = names.size();
+  names.push_back(rocksdb::kDefaultColumnFamilyName);
+  // RocksDB wants every family that exists to be opened, also those that only an older program
+  // used. Those of a new database are none, which it reports as an error.
+  std::vector<std::string> existing;
+  if (rocksdb::DB::ListColumnFamilies(database_options, directory.text, &existing).ok()) {
+    for (const std::string& name : existing) {
+      if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+    }
+  }
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  descriptors.reserve(names.size());
+  for (const std::string& name : names) descriptors.emplace_back(name, family_options);
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(database_options, directory.text, descriptors, &handles, &opened);
+  database.reset(opened);
+  return status;
+}
+
+MetadataDb::MetadataDb(std::unique_ptr<State> state) : state_(std::move(state)) {}
+MetadataDb::MetadataDb(MetadataDb&&) noexcept = default;
+MetadataDb& MetadataDb::operator=(MetadataDb&&) noexcept = default;
+MetadataDb::~MetadataDb() = default;
+
+Result<MetadataDb> MetadataDb::open(const HostPath& directory, const MetadataDbOptions& options) {
+  std::error_code made;
+  std::filesystem::create_directories(directory.text, made);
+  if (made) {
+    errno = made.value();
+    return file_error(directory.text, "cannot make the database's directory");
+  }
+  auto state = std::make_unique<State>();
+  state->directory = directory;
+  const HostPath owner = directory / kOwnerFile;
+  state->owner = UniqueFd(::open(owner.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!state->owner.valid()) return file_error(directory.text, "cannot open the database");
+  if (::flock(state->owner.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return file_error(directory.text, "cannot lock the database");
+    return Error{.code = EBUSY,
+                 .sat = Sat::kStoreInUse,
+                 .message = "another process uses the database",
+                 .path = directory.text};
+  }
+  const rocksdb::Status status = state->open(options);
+  if (!status.ok()) return to_error(status, directory);
+  return MetadataDb(std::move(state));
+}
+
+Result<std::optional<std::string>> MetadataDb::get(Family family, std::string_view key) const {
+  std::string value;
+  const rocksdb::Status status =
+      state_->database->Get(rocksdb::ReadOptions(), state_->handle(family), to_slice(key), &value);
+  if (status.IsNotFound()) return std::optional<std::string>{};
+  if (!status.ok()) return to_error(status, state_->directory);
+  return std::optional<std::string>(std::move(value));
+}
+
+Result<void> MetadataDb::write(const MetadataBatch& batch, Durability durability) {
+  using Kind = MetadataBatch::Operations::Kind;
+  rocksdb::WriteBatch writes;
+  for (const auto& operation : batch.operations_->list) {
+    rocksdb::ColumnFamilyHandle* const handle = state_->handle(operation.family);
+    rocksdb::Status status;
+    switch (operation.kind) {
+      case Kind::kPut:
+        status = writes.Put(handle, to_slice(operation.key), to_slice(operation.value));
+        break;
+      case Kind::kRemove:
+        status = writes.Delete(handle, to_slice(operation.key));
+        break;
+      case Kind::kRemoveRange:
+        status = writes.DeleteRange(handle, to_slice(operation.key), to_slice(operation.value));
+        break;
+    }
+    if (!status.ok()) return to_error(status, state_->directory);
+  }
+  const rocksdb::Status status = state_->database->Write(rocksdb::WriteOptions(), &writes);
+  if (!status.ok()) return to_error(status, state_->directory);
+  // Not WriteOptions::sync: that would hold up every other writer for the time of the fsync.
+  return durability == Durability::kPowerCut ? sync() : Result<void>{};
+}
+
+Result<void> MetadataDb::sync() {
+  const rocksdb::Status status =
+      state_->shared_sync.run([this] { return state_->database->SyncWAL(); });
+  if (!status.ok()) return to_error(status, state_->directory);
+  return {};
+}
+
+Result<void> MetadataDb::scan(
+    Family family, std::string_view prefix, std::string_view begin,
+    const std::function<Walk(std::string_view key, std::string_view value)>& visit) const {
+  const std::string end = end_of_prefix(prefix);
+  const rocksdb::Slice upper_bound = to_slice(end);
+  rocksdb::ReadOptions options;
+  if (!end.empty()) options.iterate_upper_bound = &upper_bound;
+  const std::unique_ptr<rocksdb::Iterator> at(
+      state_->database->NewIterator(options, state_->handle(family)));
+  for (at->Seek(to_slice(std::max(prefix, begin))); at->Valid(); at->Next()) {
+    if (visit(to_view(at->key()), to_view(at->value())) == Walk::kStop) break;
+  }
+  if (!at->status().ok()) return to_error(at->status(), state_->directory);
+  return {};
+}
+
+std::uint64_t MetadataDb::approximate_keys(Family family) const {
+  std::uint64_t keys = 0;
+  (void)state_->database->GetIntProperty(
+      state_->handle(family), rocksdb::DB::Properties::kEstimateNumKeys, &keys);  // else 0
+  return keys;
+}
+
+}  // namespace satchel::store
