@@ -48,6 +48,10 @@ function(satchel_test)
   set_target_properties(${arg_NAME} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   target_link_libraries(${arg_NAME} PRIVATE satchel_defaults satchel_test_main ${arg_LINK})
+  # A sanitized test case takes twice as long to optimize, and runs for a moment.
+  if(SATCHEL_SANITIZE AND arg_LABEL STREQUAL "unit")
+    target_compile_options(${arg_NAME} PRIVATE -O0)
+  endif()
   satchel_add_to_label(${arg_LABEL} ${arg_NAME})
   satchel_test_properties(properties "${arg_LABEL}" "${arg_TIMEOUT}" "${arg_SERIAL}")
   doctest_discover_tests(${arg_NAME}
