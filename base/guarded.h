@@ -7,7 +7,8 @@
 
 namespace satchel {
 
-/// A T behind a mutex: `auto state = guarded.lock(); state->…`. The lock lives as long as the handle.
+/// A T behind a mutex: `auto state = guarded.lock(); state->…`. The lock lives as long as the
+/// handle.
 template <typename T, typename Mutex = std::mutex>
 class Guarded {
  public:

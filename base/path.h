@@ -33,7 +33,8 @@ std::ostream& operator<<(std::ostream& out, const Name& name);
 class RelativePath {
  public:
   RelativePath() = default;
-  /// Accepts leading, doubled and trailing slashes; refuses "." and "..". Errors: EINVAL, ENAMETOOLONG.
+  /// Accepts leading, doubled and trailing slashes; refuses "." and "..". Errors: EINVAL,
+  /// ENAMETOOLONG.
   static Result<RelativePath> parse(std::string_view text);
 
   [[nodiscard]] bool is_root() const { return text_.empty(); }
@@ -59,7 +60,9 @@ std::ostream& operator<<(std::ostream& out, const RelativePath& path);
 /// A path on the host, as a person or the configuration gave it. Only for `cli/` and opening roots.
 struct HostPath {
   std::string text;
-  [[nodiscard]] HostPath operator/(std::string_view more) const { return {text + "/" + std::string(more)}; }
+  [[nodiscard]] HostPath operator/(std::string_view more) const {
+    return {text + "/" + std::string(more)};
+  }
   [[nodiscard]] const char* c_str() const { return text.c_str(); }
   friend auto operator<=>(const HostPath&, const HostPath&) = default;
 };

@@ -28,9 +28,9 @@ namespace detail {
 #define SATCHEL_DETAIL_CONCAT(a, b) SATCHEL_DETAIL_CONCAT2(a, b)
 
 /// Leaves the function with the Error of `expr`, if it has one.
-#define SATCHEL_TRY(expr)                                                       \
-  do {                                                                          \
-    auto&& satchel_detail_result = (expr);                                      \
+#define SATCHEL_TRY(expr)                                                        \
+  do {                                                                           \
+    auto&& satchel_detail_result = (expr);                                       \
     if (!satchel_detail_result) return std::move(satchel_detail_result).error(); \
   } while (false)
 
@@ -38,9 +38,9 @@ namespace detail {
 /// `SATCHEL_ASSIGN(auto x, f());` declares or assigns x, or leaves the function with f's Error.
 #define SATCHEL_ASSIGN(target, expr) \
   SATCHEL_DETAIL_ASSIGN(SATCHEL_DETAIL_CONCAT(satchel_detail_result_, __LINE__), target, expr)
-#define SATCHEL_DETAIL_ASSIGN(temporary, target, expr)           \
-  auto&& temporary = (expr);                                      \
-  if (!(temporary)) return std::move(temporary).error();          \
+#define SATCHEL_DETAIL_ASSIGN(temporary, target, expr)   \
+  auto&& temporary = (expr);                             \
+  if (!(temporary)) return std::move(temporary).error(); \
   target = *std::move(temporary)
 // NOLINTEND(bugprone-macro-parentheses)
 
