@@ -14,6 +14,7 @@
 #include <mutex>
 #include <system_error>
 
+#include "base/fault_point.h"
 #include "base/file_io.h"
 #include "base/unique_fd.h"
 
@@ -264,6 +265,8 @@ Result<void> MetadataDb::write(const MetadataBatch& batch, Durability durability
 }
 
 Result<void> MetadataDb::sync() {
+  SATCHEL_ASSIGN(const Step step, fault_point("metadata.sync"));
+  if (step == Step::kLeaveOut) return {};
   const rocksdb::Status status =
       state_->shared_sync.run([this] { return state_->database->SyncWAL(); });
   if (!status.ok()) return to_error(status, state_->directory);

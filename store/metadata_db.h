@@ -64,7 +64,7 @@ class MetadataDb {
 
   Result<std::optional<std::string>> get(Family family, std::string_view key) const;
   Result<void> write(const MetadataBatch& batch, Durability durability = Durability::kProcessCrash);
-  /// Makes every write that has returned survive a power cut; concurrent calls share one fsync.
+  /// Makes every write that has returned survive a power cut; concurrent calls share one fsync. Fault point: metadata.sync.
   Result<void> sync();
 
   enum class Walk : std::uint8_t { kContinue, kStop };

@@ -114,8 +114,7 @@ Result<PackId> PackWriter::finish() {
   const std::vector<std::byte> index = encode_index(state_->items);
   SATCHEL_TRY(state_->write_hashed(index));
   SATCHEL_TRY(state_->write(encode_footer(index_offset, index, state_->items.size())));
-  SATCHEL_TRY(fault_point("pack.fsync"));
-  SATCHEL_TRY(fsync_fd(state_->fd.get()));
+  SATCHEL_TRY(fsync_at_fault_point("pack.fsync", state_->fd.get()));
   return PackId{state_->hash.finish()};
 }
 

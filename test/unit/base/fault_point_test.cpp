@@ -40,6 +40,19 @@ TEST_SUITE("base/fault_point") {
     REQUIRE(set_fault_point(""));
   }
 
+  TEST_CASE("a sync can be left out, once or always") {
+    REQUIRE(set_fault_point("a.fsync:2:skip"));
+    CHECK(fault_point("a.fsync").value() == Step::kDo);
+    CHECK(fault_point("a.fsync").value() == Step::kLeaveOut);
+    CHECK(fault_point("a.fsync").value() == Step::kDo);
+    REQUIRE(set_fault_point("a.fsync:0:skip"));
+    constexpr int kNoDescriptor = -1;  // an fsync would fail
+    CHECK(fsync_at_fault_point("a.fsync", kNoDescriptor));
+    CHECK(fsync_at_fault_point("a.fsync", kNoDescriptor));
+    CHECK(!fsync_at_fault_point("b.fsync", kNoDescriptor));
+    REQUIRE(set_fault_point(""));
+  }
+
   TEST_CASE("kill means SIGKILL, with no destructor run") {
     const pid_t child = ::fork();
     if (child == 0) {
