@@ -1,4 +1,5 @@
-// Pages of directories and of link tables: decoded form, encoding, and the cut. docs/format.md, section 2.
+// Pages of directories and of link tables: decoded form, encoding, and the cut. docs/format.md,
+// section 2.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +14,10 @@ namespace satchel::store {
 
 inline constexpr std::size_t kPageItemsMax = 1024;
 inline constexpr std::size_t kPageItemBytesMax = 256U << 10U;
-/// Encoded page with its header, and one index item more than could fit: readers refuse longer ones.
+/// Encoded page with its header: readers refuse longer ones.
 inline constexpr std::size_t kPageBytesMax = kPageItemBytesMax + 64U;
 inline constexpr std::uint8_t kPageLevelMax = 31;
+inline constexpr std::size_t kLinkPathBytesMax = 65'535;
 
 /// What a page or a whole list sums up to.
 struct PageSummary {
@@ -54,7 +56,8 @@ using LinkPage = Page<LinkItem>;
 
 std::vector<std::byte> encode_page(const DirectoryPage& page);
 std::vector<std::byte> encode_page(const LinkPage& page);
-/// Take any bytes; check order, limits and canonical form of the page itself. Errors: EUCLEAN, newer format.
+/// Take any bytes; check order, limits and canonical form of the page itself. Errors: EUCLEAN,
+/// newer format.
 Result<DirectoryPage> decode_directory_page(Bytes bytes);
 Result<LinkPage> decode_link_page(Bytes bytes);
 
