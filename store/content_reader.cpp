@@ -8,7 +8,7 @@
 #include "base/file_io.h"
 #include "base/guarded.h"
 #include "store/format_error.h"
-#include "store/recently_used.h"
+#include "store/lru_cache.h"
 
 namespace satchel::store {
 namespace {
@@ -39,13 +39,18 @@ struct Span {
   std::vector<bool> leaf_is_hole;
 };
 
-/// A body's place: its level, and which one of that level.
-using Place = std::pair<std::uint8_t, std::uint64_t>;
+/// Where a body stands.
+struct Place {
+  std::uint8_t level = 0;
+  std::uint64_t index = 0;  ///< of the bodies of that level
+  /// The level needs 3 bits, and no content has 2^61 spans.
+  [[nodiscard]] std::uint64_t key() const { return index << 3U | level; }
+};
 
 struct Caches {
-  RecentlyUsed<Place, RecipeBody> pages{ContentReader::kPagesMax};
-  RecentlyUsed<std::uint64_t, Span> spans{ContentReader::kPagesMax};
-  RecentlyUsed<ChunkId, Chunk> chunks{ContentReader::kChunkBytesMax};
+  LruCache<std::uint64_t, std::shared_ptr<const RecipeBody>> pages{ContentReader::kPagesMax};
+  LruCache<std::uint64_t, std::shared_ptr<const Span>> spans{ContentReader::kPagesMax};
+  LruCache<ChunkId, std::shared_ptr<const Chunk>> chunks{ContentReader::kChunkBytesMax};
 };
 
 /// The body of a content that is one chunk. Its leaf hash is not looked at.
@@ -83,50 +88,50 @@ struct ContentReader::State {
   }
 
   [[nodiscard]] std::uint64_t span_bytes(const Place& place) const {
-    const std::uint64_t full = recipe_span_bytes(place.first);
-    return std::min(full, id.size - place.second * full);
+    const std::uint64_t full = recipe_span_bytes(place.level);
+    return std::min(full, id.size - place.index * full);
   }
 
   /// The body at `place`; null if it lies in a hole. The top must span it.
   Result<std::shared_ptr<const RecipeBody>> get_body(const Place& place) {
-    if (place.first == top->level) return top;
-    if (auto known = caches.lock()->pages.find(place)) return known;
-    const Place parent_place(static_cast<std::uint8_t>(place.first + 1),
-                             place.second / kRecipeChildrenMax);
+    if (place.level == top->level) return top;
+    if (auto known = caches.lock()->pages.find(place.key())) return *known;
+    const Place parent_place{.level = static_cast<std::uint8_t>(place.level + 1),
+                             .index = place.index / kRecipeChildrenMax};
     SATCHEL_ASSIGN(const auto parent, get_body(parent_place));
     if (parent == nullptr) return std::shared_ptr<const RecipeBody>();
-    const RecipeBody::Child& child = parent->children.at(place.second % kRecipeChildrenMax);
+    const RecipeBody::Child& child = parent->children.at(place.index % kRecipeChildrenMax);
     if (child.is_hole) return std::shared_ptr<const RecipeBody>();
 
     SATCHEL_ASSIGN(const std::vector<std::byte> encoded,
                    repository.get(EntryKey::of(EntryType::kRecipePage, child.page)));
     const std::uint64_t bytes = span_bytes(place);
     SATCHEL_ASSIGN(RecipeBody body, decode_recipe_page(encoded, bytes));
-    if (body.level != place.first) return contradiction("a recipe page of another level");
+    if (body.level != place.level) return contradiction("a recipe page of another level");
     if (hash_recipe_body(body, bytes) != child.subtree) {
       return corrupted("a recipe page for other bytes");
     }
     std::shared_ptr<const RecipeBody> shared = std::make_shared<RecipeBody>(std::move(body));
-    caches.lock()->pages.add(place, shared, 1);
+    caches.lock()->pages.insert(place.key(), shared, 1);
     return shared;
   }
 
   /// Null if all of it is hole.
   Result<std::shared_ptr<const Span>> get_span(std::uint64_t index) {
-    if (auto known = caches.lock()->spans.find(index)) return known;
-    SATCHEL_ASSIGN(const auto body, get_body({std::uint8_t{0}, index}));
+    if (auto known = caches.lock()->spans.find(index)) return *known;
+    SATCHEL_ASSIGN(const auto body, get_body({.index = index}));
     if (body == nullptr) return std::shared_ptr<const Span>();
-    std::shared_ptr<const Span> span = std::make_shared<Span>(*body, span_bytes({0, index}));
-    caches.lock()->spans.add(index, span, 1);
+    std::shared_ptr<const Span> span = std::make_shared<Span>(*body, span_bytes({.index = index}));
+    caches.lock()->spans.insert(index, span, 1);
     return span;
   }
 
   Result<std::shared_ptr<const Chunk>> get_chunk(const ChunkId& chunk) {
-    if (auto known = caches.lock()->chunks.find(chunk)) return known;
+    if (auto known = caches.lock()->chunks.find(chunk)) return *known;
     SATCHEL_ASSIGN(Chunk bytes, repository.get(EntryKey::of(EntryType::kChunk, chunk)));
     const std::size_t cost = bytes.size();
     std::shared_ptr<const Chunk> shared = std::make_shared<Chunk>(std::move(bytes));
-    caches.lock()->chunks.add(chunk, shared, cost);
+    caches.lock()->chunks.insert(chunk, shared, cost);
     return shared;
   }
 
