@@ -50,14 +50,6 @@ std::optional<VersionNumber> parse_number(std::string_view text) {
   return number;
 }
 
-Error lost_race(const NewRef& ref) {
-  return {.code = EAGAIN,
-          .sat = Sat::kLostRace,
-          .message = "version " + std::to_string(ref.number) + " was committed by another device",
-          .path = ref.folder,
-          .hint = "take it in and try again"};
-}
-
 /// Removes the temporary record, if it is still there.
 class RemoveAtEnd {
  public:
@@ -71,6 +63,14 @@ class RemoveAtEnd {
 };
 
 }  // namespace
+
+Error lost_race_error(const std::string& folder, VersionNumber number) {
+  return {.code = EAGAIN,
+          .sat = Sat::kLostRace,
+          .message = "version " + std::to_string(number) + " was committed by another device",
+          .path = folder,
+          .hint = "take it in and try again"};
+}
 
 HostPath RefFiles::path_of(const std::string& folder, VersionNumber number) const {
   return folder_.path() / "refs" / folder / std::to_string(number);
@@ -196,7 +196,7 @@ Result<void> RefFiles::rename_into_place(const NewRef& ref) const {
 Result<void> RefFiles::settle_race(const NewRef& ref) const {
   SATCHEL_ASSIGN(const auto found, read(ref.folder, ref.number));
   if (found == ref.record) return {};  // the nonce is in it, so it is ours
-  return lost_race(ref);
+  return lost_race_error(ref.folder, ref.number);
 }
 
 }  // namespace satchel::store

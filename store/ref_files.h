@@ -21,6 +21,9 @@ struct NewRef {
   std::vector<std::byte> record;
 };
 
+/// EAGAIN (kLostRace).
+Error lost_race_error(const std::string& folder, VersionNumber number);
+
 /// Knows files and numbers; of records only that equal bytes are the same one. Errors are as the
 /// calls give them, with the path; RepositoryFolder::explain() says what they mean. Thread-safe,
 /// and safe against other hosts.
