@@ -135,6 +135,11 @@ std::string to_text(const EntryKey& key) {
   return std::string(to_text(key.type)) + ' ' + to_hex(key.id);
 }
 
+std::string to_key_bytes(const EntryKey& key) {
+  std::string bytes(1, static_cast<char>(key.type));
+  return bytes.append(as_text(key.id));
+}
+
 std::ostream& operator<<(std::ostream& out, const EntryKey& key) {
   return out << to_text(key);
 }

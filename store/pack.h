@@ -47,6 +47,8 @@ struct EntryKey {
 /// "chunk 01ab…"
 std::ostream& operator<<(std::ostream& out, const EntryKey& key);
 std::string to_text(const EntryKey& key);
+/// type ‖ id: as a database's key.
+std::string to_key_bytes(const EntryKey& key);
 
 struct PackIndexItem {
   EntryKey key;

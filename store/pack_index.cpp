@@ -26,11 +26,6 @@ MetadataDbOptions database_options() {
           .write_buffer_bytes = kEntryBufferBytes};
 }
 
-std::string encode_key(const EntryKey& key) {
-  std::string text(1, static_cast<char>(key.type));
-  return text.append(as_text(key.id));
-}
-
 std::string encode_location(const EntryLocation& location) {
   ByteWriter out;
   out.put_raw(location.pack.bytes)
@@ -117,7 +112,7 @@ Result<void> PackIndex::open_database(Database& database) const {
 Result<std::optional<EntryLocation>> PackIndex::find(const EntryKey& key) const {
   const auto database = database_.lock_shared();
   if (!database->db) return contradiction("the index of packs is gone");
-  SATCHEL_ASSIGN(const auto value, database->db->get(kEntries, encode_key(key)));
+  SATCHEL_ASSIGN(const auto value, database->db->get(kEntries, to_key_bytes(key)));
   if (!value) return std::optional<EntryLocation>{};
   SATCHEL_ASSIGN(const EntryLocation location, decode_location(key, as_bytes(*value)));
   return std::optional(location);
@@ -137,7 +132,7 @@ Result<void> PackIndex::add(const PackId& pack, const std::vector<PackIndexItem>
   for (std::size_t i = 0; i < items.size(); ++i) {
     const EntryLocation location{
         .pack = pack, .ordinal = static_cast<std::uint32_t>(i), .item = items[i]};
-    batch.put(kEntries, encode_key(items[i].key), encode_location(location));
+    batch.put(kEntries, to_key_bytes(items[i].key), encode_location(location));
     if (++in_batch < kBatchItems) continue;
     SATCHEL_TRY(database->db->write(batch));
     batch.clear();

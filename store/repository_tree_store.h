@@ -9,7 +9,8 @@
 
 namespace satchel::store {
 
-/// Raw metadata entries kept on this device so that a tree can be read without the repository. Thread-safe.
+/// Raw metadata entries kept on this device so that a tree can be read without the repository.
+/// Thread-safe.
 class MetadataCache {
  public:
   virtual ~MetadataCache() = default;
@@ -17,11 +18,19 @@ class MetadataCache {
   virtual Result<void> keep(const EntryKey& key, Bytes raw) = 0;
 };
 
-/// Decoded pages in an LRU of `decoded_bytes_max`, then the local cache, then the repository. put…() need an upload. Thread-safe.
+/// Decoded pages in an LRU of about `decoded_bytes_max`, then the local cache, then what the upload
+/// still holds, then the repository. What was read or put is kept in the local cache, so that a
+/// tree once seen can be read without the repository.
+///
+/// Every entry's bytes are checked against its id, those of the local cache too: one that is wrong
+/// there is fetched anew. pages_encoded() counts the pages that the repository did not have;
+/// encoding one that turns out to be known is not counted. Thread-safe.
 class RepositoryTreeStore final : public TreeStore {
  public:
-  /// `cache` and `upload` may be null; what is given is borrowed. Without upload every put…() of something unknown is EROFS.
-  RepositoryTreeStore(Repository& repository, MetadataCache* cache, Upload* upload, std::size_t decoded_bytes_max = 64U << 20U);
+  /// `cache` and `upload` may be null; what is given is borrowed. Without upload put…() of what the
+  /// repository lacks is EROFS/kReadOnly.
+  RepositoryTreeStore(Repository& repository, MetadataCache* cache, Upload* upload,
+                      std::size_t decoded_bytes_max = 64U << 20U);
   ~RepositoryTreeStore() override;
   Result<std::shared_ptr<const DirectoryPage>> get_directory_page(const PageId& id) override;
   Result<std::shared_ptr<const LinkPage>> get_link_page(const PageId& id) override;
