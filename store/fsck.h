@@ -1,4 +1,5 @@
-// fsck: is everything that refs reach there, whole and what it says? And gc's first step: what is reached by nothing.
+// fsck: is everything that refs reach there, whole and what it says? And gc's first step: what is
+// reached by nothing.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,7 @@ namespace satchel::store {
 
 struct FsckProblem {
   Sat sat = Sat::kCorrupted;
-  std::string where;    ///< pack, ref or path
+  std::string where;  ///< pack, ref or path
   std::string what;
   std::string hint;
 };
@@ -22,14 +23,15 @@ struct FsckReport {
   [[nodiscard]] bool ok() const { return problems.empty(); }
 };
 struct FsckOptions {
-  bool read_contents = true;   ///< hash every entry, not only the structure
+  bool read_contents = true;  ///< hash every entry, not only the structure
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;
 };
 /// Walks all packs and all refs. Problems are data, not an Error.
 Result<FsckReport> check_repository(Repository& repository, const FsckOptions& options);
 
 struct GarbageReport {
-  std::uint64_t packs_unreferenced = 0;   ///< nothing in them is reached: a later gc will remove them whole
+  std::uint64_t packs_unreferenced =
+      0;  ///< nothing in them is reached: a later gc will remove them whole
   std::uint64_t packs_partly = 0;
   std::uint64_t bytes_unreferenced = 0;
   std::uint64_t bytes_total = 0;
