@@ -107,6 +107,7 @@ struct ViewContext {
 };
 
 class Upper;
+struct ViewState;
 
 /// Base tree plus upper. All names are resolved against the base in `trees` and the rows of `upper`; every change is one batch in the upper.
 /// Without an upper the view is read-only and changes are EROFS.
@@ -153,7 +154,7 @@ class View final : public store::LiveUpper {
 
   Result<HandleId> open_directory(NodeId node);
   struct DirectoryItem {
-    Name name;
+    std::string name;              ///< may be "." or ".."
     std::uint64_t ino = 0;
     mode_t type = 0;               ///< S_IFMT bits
     std::uint64_t next_offset = 0; ///< where to go on after this item; stable while the name exists
@@ -188,9 +189,8 @@ class View final : public store::LiveUpper {
   Result<void> switch_base(const store::BaseSwitch& change) override;
 
  private:
-  struct State;
-  explicit View(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit View(std::unique_ptr<ViewState> state);
+  std::unique_ptr<ViewState> state_;
 };
 
 }  // namespace satchel::fs

@@ -1,0 +1,281 @@
+#include "fs/change.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+namespace satchel::fs {
+namespace {
+
+constexpr std::size_t kRemoveBatch = 256;
+
+}  // namespace
+
+Change::Change(ViewState& view)
+    : view_(view), now_(view.context.clock.now()), generation_(view.upper->generation()) {}
+
+Result<Change::Edit*> Change::edit(Node& node) {
+  const auto attached = attached_.find(&node);
+  if (attached != attached_.end()) return attached->second;
+  if (node.inode) {
+    const auto [found, is_new] = edits_.try_emplace(node.inode->id);
+    if (is_new) {
+      found->second.inode = node.inode;
+      found->second.row = node.inode->row;
+      found->second.is_stored = node.inode->is_stored;
+    }
+    return &found->second;
+  }
+  if (node.is_directory()) return edit_directory(node);
+  SATCHEL_ASSIGN(const auto located, view_.base_entry(node));
+  if (located.entry.linked) return edit_linked(node, located);
+  SATCHEL_ASSIGN(InodeRow row, row_of(located));
+  SATCHEL_ASSIGN(Edit * added, add(std::move(row)));
+  SATCHEL_TRY(put_name(*node.parent, Name::checked(node.name), *added));
+  attach(node, *added);
+  return added;
+}
+
+Result<Change::Edit*> Change::edit_directory(Node& directory) {
+  SATCHEL_ASSIGN(const auto located, view_.base_entry(directory));
+  SATCHEL_ASSIGN(const Edit* parent, edit(*directory.parent));
+  // What the base has below a directory of the base is below its base path.
+  SATCHEL_ASSERT(parent->row.base_path.has_value());
+  SATCHEL_ASSIGN(InodeRow row, row_of(located));
+  row.own_attributes = false;
+  row.subdirectories = located.entry.directory.subdirectories;
+  row.parent = parent->inode->id;
+  row.name = directory.name;
+  row.base_path = *parent->row.base_path / Name::checked(directory.name);
+  SATCHEL_ASSIGN(Edit * added, add(std::move(row)));
+  SATCHEL_TRY(stage(parent->inode->id, directory.name,
+                    Dentry{.child = added->inode->id,
+                           .kind = store::Kind::kDirectory,
+                           .ino = store::inode_number(added->row.file_id),
+                           .generation = generation_}));
+  Upper::put_place(batch_, *added->row.base_path, added->inode->id);
+  attach(directory, *added);
+  return added;
+}
+
+// One inode, so one row; and all its names have to lead there, or they would part.
+Result<Change::Edit*> Change::edit_linked(Node& node, const store::LocatedEntry& located) {
+  SATCHEL_ASSIGN(const auto paths, view_.base->links(located.file_id));
+  SATCHEL_ASSIGN(InodeRow row, row_of(located));
+  SATCHEL_ASSIGN(Edit * added, add(std::move(row)));
+  added->row.names = 0;
+  for (const RelativePath& path : paths) {
+    SATCHEL_ASSIGN(NodeRef directory, view_.show_base_directory(path.parent()));
+    if (!directory) continue;
+    SATCHEL_ASSIGN(const auto child, view_.find_child(*directory, path.name()));
+    if (!child || !child->base || child->base->file_id != located.file_id) continue;
+    SATCHEL_TRY(put_name(*directory, path.name(), *added));
+    ++added->row.names;
+    kept_.push_back(std::move(directory));
+  }
+  attach(node, *added);
+  return added;
+}
+
+Result<Change::Edit*> Change::edit_names(Node& directory) {
+  SATCHEL_ASSIGN(Edit * found, edit(directory));
+  found->row.own_attributes = true;
+  found->mtime = now_;
+  found->ctime = now_;
+  return found;
+}
+
+Result<Change::Edit*> Change::add(InodeRow row, bool is_stored) {
+  UpperId id = std::exchange(next_id_, 0);
+  if (id == 0) {
+    SATCHEL_ASSIGN(id, view_.upper->next_number());
+  }
+  Edit& added = edits_[id];
+  added.inode = std::make_shared<Inode>(id, row);
+  added.inode->is_stored = is_stored;
+  added.row = std::move(row);
+  added.is_new = true;
+  added.is_stored = is_stored;
+  return &added;
+}
+
+Result<Change::Edit*> Change::add_removed(Node& node) {
+  SATCHEL_ASSIGN(const auto located, view_.base_entry(node));
+  SATCHEL_ASSIGN(InodeRow row, row_of(located));
+  row.names = 0;
+  SATCHEL_ASSIGN(Edit * added, add(std::move(row), /*is_stored=*/false));
+  added->ctime = now_;
+  attach(node, *added);
+  return added;
+}
+
+void Change::attach(Node& node, Edit& edit) {
+  attached_[&node] = &edit;
+}
+
+Result<InodeRow> Change::row_of(const store::LocatedEntry& located) const {
+  const store::Entry& entry = located.entry;
+  InodeRow row;
+  row.kind = entry.kind;
+  row.file_id = located.file_id;
+  row.mode = entry.attributes.mode;
+  row.uid = entry.attributes.uid;
+  row.gid = entry.attributes.gid;
+  SATCHEL_ASSIGN(row.xattrs, view_.base->xattrs(entry));
+  row.target = entry.target;
+  row.device = entry.device;
+  row.btime = entry.attributes.mtime;
+  const NodeStat stat = view_.stat_of_entry(NodeId{}, located, 1);
+  row.live = {.size = stat.size,
+              .blocks = stat.blocks,
+              .atime = stat.atime,
+              .mtime = stat.mtime,
+              .ctime = stat.ctime};
+  if (entry.kind == store::Kind::kFile) row.content = entry.content;
+  return row;
+}
+
+Result<bool> Change::base_has(Node& directory, const Name& name) {
+  SATCHEL_ASSIGN(const auto located, view_.find_in_base(directory, name));
+  return located.has_value();
+}
+
+Result<std::optional<Dentry>> Change::find_dentry(UpperId directory,
+                                                  const std::string& name) const {
+  const auto staged = names_.find({directory, name});
+  if (staged != names_.end()) return staged->second.after;
+  return view_.upper->find_dentry(directory, name);
+}
+
+Result<void> Change::stage(UpperId directory, const std::string& name,
+                           std::optional<Dentry> after) {
+  const auto [found, is_new] = names_.try_emplace({directory, name});
+  if (is_new) {
+    SATCHEL_ASSIGN(found->second.before, view_.upper->find_dentry(directory, name));
+  }
+  found->second.after = after;
+  return {};
+}
+
+Result<void> Change::put_name(Node& directory, const Name& name, const Edit& child) {
+  SATCHEL_ASSIGN(const Edit* parent, edit(directory));
+  const UpperId id = parent->inode->id;
+  Dentry dentry{.child = child.inode->id,
+                .kind = child.row.kind,
+                .ino = store::inode_number(child.row.file_id),
+                .generation = generation_};
+  SATCHEL_ASSIGN(const bool has_rank, base_has(directory, name));
+  if (!has_rank) {
+    SATCHEL_ASSIGN(const auto replaced, find_dentry(id, name.text()));
+    if (replaced && replaced->position != 0) {
+      dentry.position = replaced->position;
+    } else {
+      SATCHEL_ASSIGN(dentry.position, view_.upper->next_number());
+    }
+  }
+  return stage(id, name.text(), dentry);
+}
+
+Result<void> Change::drop_name(Node& directory, const Name& name) {
+  SATCHEL_ASSIGN(const Edit* parent, edit(directory));
+  SATCHEL_ASSIGN(const bool is_in_base, base_has(directory, name));
+  std::optional<Dentry> whiteout;
+  if (is_in_base) whiteout = Dentry{.generation = generation_};
+  return stage(parent->inode->id, name.text(), whiteout);
+}
+
+Result<void> Change::remove(Edit& edit) {
+  edit.is_removed = true;
+  edit.row.names = 0;
+  if (edit.row.kind != store::Kind::kDirectory) return {};
+  if (edit.row.base_path) Upper::remove_place(batch_, *edit.row.base_path);
+  edit.row.base_path.reset();
+  // It is empty, so what is left in it are whiteouts.
+  std::string from;
+  for (bool more = true; more;) {
+    SATCHEL_ASSIGN(const auto left, view_.upper->list_dentries(edit.inode->id, from, kRemoveBatch));
+    for (const NamedDentry& name : left) {
+      Upper::remove_dentry(batch_, edit.inode->id, name.name);
+    }
+    more = left.size() == kRemoveBatch;
+    if (more) from = left.back().name + '\0';
+  }
+  return {};
+}
+
+void Change::put_edits() {
+  for (auto& [id, edit] : edits_) {
+    if (edit.is_removed) {
+      if (edit.inode->is_stored && !edit.is_new) Upper::remove_row(batch_, id);
+      continue;
+    }
+    edit.row.generation = generation_;
+    if (!edit.is_stored) continue;
+    if (!edit.is_new) {
+      const std::lock_guard lock(edit.inode->live_mutex);
+      edit.row.live = edit.inode->row.live;
+    }
+    LiveFields& live = edit.row.live;
+    if (edit.size) live.size = *edit.size;
+    if (edit.blocks) live.blocks = *edit.blocks;
+    if (edit.atime) live.atime = *edit.atime;
+    if (edit.mtime) live.mtime = *edit.mtime;
+    if (edit.ctime) live.ctime = *edit.ctime;
+    if (edit.row.has_own_bytes()) {
+      // So that recovery sees whether the bytes moved on after this row.
+      struct stat found {};
+      if (::fstatat(view_.upper->bytes_folder(id), Upper::bytes_name(id).c_str(), &found,
+                    AT_SYMLINK_NOFOLLOW) == 0) {
+        edit.row.bytes_mtime = Timestamp::from(found.st_mtim);
+      }
+    }
+    Upper::put_row(batch_, id, edit.row);
+  }
+}
+
+void Change::put_names() {
+  for (const auto& [key, name] : names_) {
+    const auto& [directory, text] = key;
+    const std::uint64_t old_position = name.before ? name.before->position : 0;
+    const std::uint64_t new_position = name.after ? name.after->position : 0;
+    if (old_position != 0 && old_position != new_position) {
+      Upper::remove_position(batch_, directory, old_position);
+    }
+    if (new_position != 0 && old_position != new_position) {
+      Upper::put_position(batch_, directory, new_position, text);
+    }
+    if (name.after) {
+      Upper::put_dentry(batch_, directory, text, *name.after);
+    } else if (name.before) {
+      Upper::remove_dentry(batch_, directory, text);
+    }
+  }
+}
+
+void Change::apply(Edit& edit) {
+  Inode& inode = *edit.inode;
+  const std::lock_guard lock(inode.live_mutex);
+  // Bytes may have changed since put_edits(): memory stays ahead then.
+  LiveFields live = edit.is_new ? edit.row.live : inode.row.live;
+  if (edit.size) live.size = *edit.size;
+  if (edit.blocks) live.blocks = *edit.blocks;
+  if (edit.atime) live.atime = *edit.atime;
+  if (edit.mtime) live.mtime = *edit.mtime;
+  if (edit.ctime) live.ctime = *edit.ctime;
+  inode.is_stored = edit.is_stored && !edit.is_removed;
+  inode.is_dirty = !inode.is_stored || live != edit.row.live;
+  inode.base_epoch = 0;
+  inode.row = std::move(edit.row);
+  inode.row.live = live;
+}
+
+Result<void> Change::commit(store::Durability durability) {
+  put_edits();
+  put_names();
+  if (!batch_.is_empty()) SATCHEL_TRY(view_.upper->write(batch_, durability));
+  for (auto& [id, edit] : edits_) apply(edit);
+  for (auto& [node, edit] : attached_) view_.table.attach(*node, edit->inode);
+  for (const auto& action : after_) action();
+  return {};
+}
+
+}  // namespace satchel::fs

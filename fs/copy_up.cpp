@@ -1,0 +1,160 @@
+// Copy-up: giving a base file its own bytes in the upper, before its first change.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/fault_point.h"
+#include "base/file_io.h"
+#include "fs/change.h"
+#include "fs/view_state.h"
+
+namespace satchel::fs {
+namespace {
+
+/// Keeps others from copying the same file up at the same time.
+class CopyUpTurn {
+ public:
+  CopyUpTurn(CopyUpQueue& queue, NodeId node) : queue_(queue), node_(node) { queue_.enter(node_); }
+  ~CopyUpTurn() { queue_.leave(node_); }
+  CopyUpTurn(const CopyUpTurn&) = delete;
+  CopyUpTurn& operator=(const CopyUpTurn&) = delete;
+
+ private:
+  CopyUpQueue& queue_;
+  NodeId node_;
+};
+
+/// What a file holds now.
+struct Holding {
+  std::shared_ptr<Inode> inode;  ///< null: an entry of the base
+  bool has_own_bytes = false;
+  store::ContentId content;  ///< if it has no own bytes
+};
+
+Result<Holding> holding_of(ViewState& view, Node& node) {
+  const std::shared_lock lock(view.names);
+  if (node.kind != store::Kind::kFile) {
+    return errno_answer(node.is_directory() ? EISDIR : EINVAL);
+  }
+  if (node.inode) {
+    const auto& content = node.inode->row.content;
+    return Holding{.inode = node.inode,
+                   .has_own_bytes = !content,
+                   .content = content.value_or(store::ContentId{})};
+  }
+  SATCHEL_ASSIGN(const auto located, view.base_entry(node));
+  return Holding{.inode = nullptr, .has_own_bytes = false, .content = located.entry.content};
+}
+
+/// Makes `fd` hold `content`, and both outlast a power cut: else an append to a base file could
+/// cost what was in it before.
+Result<void> copy_content(ViewState& view, const store::ContentId& content, UpperId id, int fd) {
+  SATCHEL_TRY(view.context.contents.copy_to(content, fd));
+  SATCHEL_TRY(fsync_at_fault_point("upper.copy_up.fsync", fd));
+  return view.upper->sync_bytes_folder(id);
+}
+
+}  // namespace
+
+// The row says "own bytes" before the first of them changes, and after they are all there: a crash
+// leaves the file as it was, or copied, and in the worst case a file that no row refers to.
+Result<std::shared_ptr<Inode>> ViewState::own_bytes(Node& node, CopyUp what) {
+  const CopyUpTurn turn(copy_ups, node.id);
+  for (;;) {
+    SATCHEL_ASSIGN(Holding holding, holding_of(*this, node));
+    if (holding.has_own_bytes) return std::move(holding.inode);
+    UpperId id = 0;
+    if (holding.inode) {
+      id = holding.inode->id;
+    } else {
+      SATCHEL_ASSIGN(id, upper->next_number());
+    }
+    SATCHEL_ASSIGN(const UniqueFd fd, upper->create_bytes(id));
+    const bool copies = what == CopyUp::kContent && !holding.content.is_empty();
+    if (copies) {
+      if (auto copied = copy_content(*this, holding.content, id, fd.get()); !copied) {
+        (void)upper->remove_bytes(id);  // the error that counts is the copy's
+        return std::move(copied).error();
+      }
+    }
+    const std::unique_lock lock(names);
+    if (node.inode != holding.inode || (node.inode && node.inode->row.content != holding.content)) {
+      (void)upper->remove_bytes(id);  // it changed while it was copied: look again
+      continue;
+    }
+    Change change(*this);
+    if (!node.inode) change.number_next(id);
+    SATCHEL_ASSIGN(Change::Edit * edit, change.edit(node));
+    edit->row.content.reset();
+    edit->size = copies ? holding.content.size : 0;
+    SATCHEL_TRY(fault_point("upper.copy_up"));
+    SATCHEL_TRY(change.commit());
+    return node.inode;
+  }
+}
+
+Result<std::shared_ptr<const UniqueFd>> ViewState::bytes_of(Inode& inode) {
+  const std::lock_guard lock(inode.live_mutex);
+  if (auto open = inode.bytes.lock()) return open;
+  SATCHEL_ASSIGN(UniqueFd fd, upper->open_bytes(inode.id, O_RDWR));
+  auto opened = std::make_shared<const UniqueFd>(std::move(fd));
+  inode.bytes = opened;
+  return opened;
+}
+
+Result<ViewState::Bytes> ViewState::writable_bytes(FileHandle& handle) {
+  {
+    const std::lock_guard lock(handle.mutex);
+    if (handle.inode && handle.bytes && !handle.inode->is_retired) {
+      return Bytes{.inode = handle.inode, .fd = handle.bytes};
+    }
+  }
+  SATCHEL_ASSIGN(auto inode, own_bytes(*handle.node, CopyUp::kContent));
+  SATCHEL_ASSIGN(auto fd, bytes_of(*inode));
+  const std::lock_guard lock(handle.mutex);
+  handle.inode = inode;
+  handle.bytes = fd;
+  return Bytes{.inode = std::move(inode), .fd = std::move(fd)};
+}
+
+Result<ViewState::Readable> ViewState::readable_bytes(FileHandle& handle) {
+  {
+    const std::lock_guard lock(handle.mutex);
+    if (handle.inode && handle.bytes && !handle.inode->is_retired) {
+      return Readable{.own = {.inode = handle.inode, .fd = handle.bytes}, .content = {}};
+    }
+  }
+  std::shared_ptr<Inode> inode;
+  {
+    const std::shared_lock lock(names);
+    inode = handle.node->inode;
+    if (!inode) return Readable{.own = {}, .content = handle.content};
+    if (!inode->row.has_own_bytes()) return Readable{.own = {}, .content = *inode->row.content};
+  }
+  SATCHEL_ASSIGN(auto fd, bytes_of(*inode));
+  const std::lock_guard lock(handle.mutex);
+  handle.inode = inode;
+  handle.bytes = fd;
+  return Readable{.own = {.inode = std::move(inode), .fd = std::move(fd)}, .content = {}};
+}
+
+void ViewState::note_write(Inode& inode, std::uint64_t end, const Timestamp& now) const {
+  LiveFields& live = inode.row.live;
+  live.size = std::max(live.size, end);
+  live.mtime = now;
+  live.ctime = now;
+  live.data_generation = upper->generation();
+  inode.is_dirty = true;
+}
+
+void ViewState::note_blocks(Inode& inode) {
+  const auto open = inode.bytes.lock();
+  struct stat found {};
+  if (!open || ::fstat(open->get(), &found) != 0) return;
+  inode.row.live.blocks = static_cast<std::uint64_t>(found.st_blocks);
+}
+
+}  // namespace satchel::fs

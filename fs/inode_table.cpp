@@ -1,0 +1,252 @@
+#include "fs/inode_table.h"
+
+namespace satchel::fs {
+
+NodeRef& NodeRef::operator=(NodeRef&& other) noexcept {
+  if (this != &other) {
+    reset();
+    table_ = other.table_;
+    node_ = std::exchange(other.node_, nullptr);
+  }
+  return *this;
+}
+
+void NodeRef::reset() {
+  if (node_ == nullptr) return;
+  const std::lock_guard lock(table_->mutex_);
+  table_->unpin(*std::exchange(node_, nullptr));
+}
+
+std::size_t InodeTable::PlaceHash::operator()(const PlaceKey& key) const {
+  return std::hash<std::string_view>{}(key.name) ^
+         static_cast<std::size_t>(key.parent->id) * 0x9E3779B97F4A7C15U;
+}
+
+InodeTable::InodeTable(const store::FileId& root) {
+  auto node = std::make_unique<Node>();
+  node->id = kRootNode;
+  node->kind = store::Kind::kDirectory;
+  node->file_id = root;
+  node->lookups = 1;  // the kernel never forgets the root
+  nodes_.emplace(kRootNode, std::move(node));
+}
+
+InodeTable::~InodeTable() = default;
+
+Node& InodeTable::add(store::Kind kind, const store::FileId& file_id) {
+  auto node = std::make_unique<Node>();
+  node->id = NodeId{next_id_++};
+  node->kind = kind;
+  node->file_id = file_id;
+  return *nodes_.emplace(node->id, std::move(node)).first->second;
+}
+
+NodeRef InodeTable::pinned(Node& node) {
+  ++node.pins;
+  return {*this, node};
+}
+
+NodeRef InodeTable::find(NodeId id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = nodes_.find(id);
+  return found == nodes_.end() ? NodeRef() : pinned(*found->second);
+}
+
+NodeRef InodeTable::pin(Node& node) {
+  const std::lock_guard lock(mutex_);
+  return pinned(node);
+}
+
+NodeRef InodeTable::root() {
+  return find(kRootNode);
+}
+
+NodeRef InodeTable::find_base(const Node& parent, std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_place_.find(PlaceKey{&parent, name});
+  return found == by_place_.end() ? NodeRef() : pinned(**found);
+}
+
+NodeRef InodeTable::find_linked(const store::FileId& file_id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_file_id_.find(file_id);
+  return found == by_file_id_.end() ? NodeRef() : pinned(*found->second);
+}
+
+NodeRef InodeTable::find_upper(UpperId id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_upper_.find(id);
+  return found == by_upper_.end() ? NodeRef() : pinned(*found->second);
+}
+
+NodeRef InodeTable::for_base(Node& parent, const Name& name, const store::LocatedEntry& located) {
+  const std::lock_guard lock(mutex_);
+  if (located.entry.linked) {
+    const auto found = by_file_id_.find(located.file_id);
+    if (found != by_file_id_.end()) return pinned(*found->second);
+  } else {
+    const auto found = by_place_.find(PlaceKey{&parent, name.text()});
+    if (found != by_place_.end()) return pinned(**found);
+  }
+  Node& node = add(located.entry.kind, located.file_id);
+  set_parent(node, &parent, name.text());
+  node.is_linked = located.entry.linked;
+  if (node.is_linked) {
+    by_file_id_.emplace(node.file_id, &node);
+  } else {
+    by_place_.insert(&node);
+  }
+  return pinned(node);
+}
+
+NodeRef InodeTable::for_upper(std::shared_ptr<Inode> inode, Node* parent, std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_upper_.find(inode->id);
+  if (found != by_upper_.end()) return pinned(*found->second);
+  Node& node = add(inode->row.kind, inode->row.file_id);
+  if (node.is_directory()) set_parent(node, parent, name);
+  by_upper_.emplace(inode->id, &node);
+  node.inode = std::move(inode);
+  return pinned(node);
+}
+
+void InodeTable::add_lookup(Node& node) {
+  const std::lock_guard lock(mutex_);
+  ++node.lookups;
+}
+
+void InodeTable::forget(NodeId id, std::uint64_t lookups) {
+  const std::lock_guard lock(mutex_);
+  const auto found = nodes_.find(id);
+  if (found == nodes_.end() || id == kRootNode) return;
+  Node& node = *found->second;
+  SATCHEL_ASSERT(node.lookups >= lookups);
+  node.lookups -= lookups;
+  release_if_unknown(&node);
+}
+
+void InodeTable::unpin(Node& node) {
+  SATCHEL_ASSERT(node.pins > 0);
+  --node.pins;
+  release_if_unknown(&node);
+}
+
+// Upwards in a loop: a deep directory may be held by nothing but its last descendant.
+void InodeTable::release_if_unknown(Node* node) {
+  while (node != nullptr && node->lookups == 0 && node->pins == 0) {
+    if (node->inode) {
+      const std::lock_guard lock(node->inode->live_mutex);
+      if (node->inode->is_dirty) {
+        idle_.push_back(node->id);
+        return;
+      }
+    }
+    leave_base_index(*node);
+    if (node->inode) {
+      const auto found = by_upper_.find(node->inode->id);
+      if (found != by_upper_.end() && found->second == node) by_upper_.erase(found);
+    }
+    Node* const parent = std::exchange(node->parent, nullptr);
+    nodes_.erase(node->id);
+    if (parent != nullptr) --parent->pins;
+    node = parent;
+  }
+}
+
+void InodeTable::leave_base_index(Node& node) {
+  if (node.inode || node.parent == nullptr) return;
+  if (node.is_linked) {
+    const auto found = by_file_id_.find(node.file_id);
+    if (found != by_file_id_.end() && found->second == &node) by_file_id_.erase(found);
+    return;
+  }
+  const auto found = by_place_.find(&node);
+  if (found != by_place_.end() && *found == &node) by_place_.erase(found);
+}
+
+void InodeTable::set_parent(Node& node, Node* parent, std::string_view name) {
+  Node* const old = node.parent;
+  if (parent != nullptr) ++parent->pins;
+  node.parent = parent;
+  node.name = name;
+  if (old != nullptr) unpin(*old);
+}
+
+void InodeTable::attach(Node& node, std::shared_ptr<Inode> inode) {
+  const std::lock_guard lock(mutex_);
+  leave_base_index(node);
+  by_upper_.emplace(inode->id, &node);
+  node.inode = std::move(inode);
+  node.base.reset();
+  if (!node.is_directory()) set_parent(node, nullptr, {});
+}
+
+void InodeTable::detach_to_base(Node& node, Node& parent, std::string_view name, bool is_linked) {
+  const std::lock_guard lock(mutex_);
+  if (node.inode) by_upper_.erase(node.inode->id);
+  node.inode.reset();
+  node.base.reset();
+  set_parent(node, &parent, name);
+  node.is_linked = is_linked;
+  if (is_linked) {
+    by_file_id_.insert_or_assign(node.file_id, &node);
+  } else {
+    by_place_.insert(&node);
+  }
+}
+
+void InodeTable::move(Node& node, Node& parent, std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  set_parent(node, &parent, name);
+}
+
+void InodeTable::mark_removed(Node& node) {
+  const std::lock_guard lock(mutex_);
+  node.is_removed = true;
+}
+
+void InodeTable::set_base_cache(Node& node, std::uint32_t epoch, const BaseDirectory& directory) {
+  const std::lock_guard lock(mutex_);
+  if (!node.base) node.base = std::make_unique<Node::BaseCache>();
+  *node.base = {.epoch = epoch, .directory = directory};
+  node.file_id = directory.file_id;
+}
+
+std::optional<BaseDirectory> InodeTable::base_cache(const Node& node, std::uint32_t epoch) const {
+  const std::lock_guard lock(mutex_);
+  if (!node.base || node.base->epoch != epoch) return std::nullopt;
+  return node.base->directory;
+}
+
+std::vector<NodeRef> InodeTable::take_idle() {
+  const std::lock_guard lock(mutex_);
+  std::vector<NodeRef> idle;
+  for (const NodeId id : std::exchange(idle_, {})) {
+    const auto found = nodes_.find(id);
+    if (found == nodes_.end()) continue;
+    if (found->second->lookups == 0 && found->second->pins == 0) {
+      idle.push_back(pinned(*found->second));
+    }
+  }
+  return idle;
+}
+
+bool InodeTable::is_unknown(const Node& node) const {
+  const std::lock_guard lock(mutex_);
+  return node.lookups == 0 && node.pins == 1;
+}
+
+std::vector<NodeRef> InodeTable::all() {
+  const std::lock_guard lock(mutex_);
+  std::vector<NodeRef> found;
+  found.reserve(nodes_.size());
+  for (const auto& [id, node] : nodes_) found.push_back(pinned(*node));
+  return found;
+}
+
+std::uint64_t InodeTable::size() const {
+  const std::lock_guard lock(mutex_);
+  return nodes_.size();
+}
+
+}  // namespace satchel::fs

@@ -1,0 +1,188 @@
+// The inodes that the kernel knows, by node id, by place in the base and by row of the upper.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "fs/base_tree.h"
+#include "fs/upper_rows.h"
+#include "fs/view.h"
+
+namespace satchel::fs {
+
+/// A changed inode in memory: its row, and what has happened to its bytes since.
+///
+/// `row` is guarded by the view's lock of names, but for row.live, which `live_mutex` guards.
+/// `io_mutex` is held while bytes or size change.
+struct Inode {
+  Inode(UpperId number, InodeRow fields) : id(number), row(std::move(fields)) {}
+
+  const UpperId id;
+  InodeRow row;
+  bool is_stored = true;     ///< has a row on disk; not: unlinked, or made without a name
+  bool is_linkable = false;  ///< made without a name, may get one
+
+  std::mutex live_mutex;
+  /// Something is left to do on disk: row.live is ahead of the row, or bytes have to go because
+  /// nothing is stored.
+  bool is_dirty = false;
+  bool is_folder_synced = false;
+  std::weak_ptr<const UniqueFd> bytes;  ///< lives while a handle uses it
+
+  std::mutex io_mutex;
+  /// The base switch took its bytes over: descriptors read on, writers look for the new inode.
+  std::atomic<bool> is_retired = false;
+
+  /// Directories: the base directory of row.base_path, as of this epoch. Guarded by live_mutex.
+  std::uint32_t base_epoch = 0;
+  std::optional<BaseDirectory> base;
+};
+
+/// One inode that the kernel knows, or that something it knows stands in.
+///
+/// A node without `inode` is the base's entry `name` in `parent`. Of nodes with one, only
+/// directories have a parent. All fields but the constant ones are guarded by the view's lock of
+/// names; the cache of the base directory, lookups and pins by the table.
+struct Node {
+  NodeId id{};
+  store::Kind kind = store::Kind::kFile;
+  bool is_linked = false;   ///< base entry with several names: found by file id
+  bool is_removed = false;  ///< has no name any more
+  std::uint32_t pins = 0;
+  std::uint64_t lookups = 0;
+  Node* parent = nullptr;  ///< pinned by this node
+  std::string name;
+  store::FileId file_id;
+  std::shared_ptr<Inode> inode;
+  struct BaseCache {
+    std::uint32_t epoch = 0;
+    BaseDirectory directory;
+  };
+  std::unique_ptr<BaseCache> base;  ///< directories without `inode`
+
+  [[nodiscard]] bool is_directory() const { return kind == store::Kind::kDirectory; }
+};
+
+class InodeTable;
+
+/// Keeps a node while it is used. Movable.
+class NodeRef {
+ public:
+  NodeRef() = default;
+  /// Takes over one pin that the table has counted.
+  NodeRef(InodeTable& table, Node& node) : table_(&table), node_(&node) {}
+  NodeRef(NodeRef&& other) noexcept
+      : table_(other.table_), node_(std::exchange(other.node_, nullptr)) {}
+  NodeRef& operator=(NodeRef&& other) noexcept;
+  NodeRef(const NodeRef&) = delete;
+  NodeRef& operator=(const NodeRef&) = delete;
+  ~NodeRef() { reset(); }
+  void reset();
+
+  [[nodiscard]] Node* get() const { return node_; }
+  Node* operator->() const { return node_; }
+  Node& operator*() const { return *node_; }
+  explicit operator bool() const { return node_ != nullptr; }
+
+ private:
+  InodeTable* table_ = nullptr;
+  Node* node_ = nullptr;
+};
+
+/// Finds nodes and counts who knows them. A node that nobody knows goes at once, unless its inode
+/// is dirty: then it becomes idle and take_idle() names it, and a look-up may still find it.
+///
+/// Thread-safe. Methods marked (names) need the view's lock of names, exclusive.
+class InodeTable {
+ public:
+  explicit InodeTable(const store::FileId& root);
+  ~InodeTable();
+  InodeTable(const InodeTable&) = delete;
+  InodeTable& operator=(const InodeTable&) = delete;
+
+  /// The node, pinned; empty if unknown.
+  NodeRef find(NodeId id);
+  NodeRef pin(Node& node);
+  NodeRef root();
+  /// The node for a base entry, found or made.
+  NodeRef for_base(Node& parent, const Name& name, const store::LocatedEntry& located);
+  NodeRef find_base(const Node& parent, std::string_view name);
+  NodeRef find_linked(const store::FileId& file_id);
+  NodeRef find_upper(UpperId id);
+  /// The node of `inode`, or another thread's that came first for the same row. Directories are
+  /// told where they stand.
+  NodeRef for_upper(std::shared_ptr<Inode> inode, Node* parent, std::string_view name);
+
+  void add_lookup(Node& node);
+  void forget(NodeId id, std::uint64_t lookups);
+
+  /// (names) `node` was a base entry and has `inode` from now on.
+  void attach(Node& node, std::shared_ptr<Inode> inode);
+  /// (names) `node` has lost its row and is the base entry `name` of `parent` again.
+  void detach_to_base(Node& node, Node& parent, std::string_view name, bool is_linked);
+  /// (names) The directory `node` stands elsewhere now.
+  void move(Node& node, Node& parent, std::string_view name);
+  /// (names) No path leads to `node` any more.
+  void mark_removed(Node& node);
+
+  void set_base_cache(Node& node, std::uint32_t epoch, const BaseDirectory& directory);
+  std::optional<BaseDirectory> base_cache(const Node& node, std::uint32_t epoch) const;
+
+  /// Nodes that nobody knows and whose inode is dirty; each once.
+  std::vector<NodeRef> take_idle();
+  /// Nobody but the caller, by one pin, knows `node`.
+  [[nodiscard]] bool is_unknown(const Node& node) const;
+  /// Every node, pinned.
+  std::vector<NodeRef> all();
+  [[nodiscard]] std::uint64_t size() const;
+
+ private:
+  friend class NodeRef;
+  struct PlaceKey {
+    const Node* parent;
+    std::string_view name;
+  };
+  struct PlaceHash {
+    using is_transparent = void;
+    std::size_t operator()(const PlaceKey& key) const;
+    std::size_t operator()(const Node* node) const { return (*this)({node->parent, node->name}); }
+  };
+  struct PlaceEqual {
+    using is_transparent = void;
+    static PlaceKey key(const Node* node) { return {node->parent, node->name}; }
+    static const PlaceKey& key(const PlaceKey& place) { return place; }
+    template <typename First, typename Second>
+    bool operator()(const First& first, const Second& second) const {
+      const PlaceKey& a = key(first);
+      const PlaceKey& b = key(second);
+      return a.parent == b.parent && a.name == b.name;
+    }
+  };
+
+  // All of these: mutex_ is held.
+  Node& add(store::Kind kind, const store::FileId& file_id);
+  NodeRef pinned(Node& node);
+  void unpin(Node& node);
+  void release_if_unknown(Node* node);
+  void leave_base_index(Node& node);
+  void set_parent(Node& node, Node* parent, std::string_view name);
+
+  mutable std::mutex mutex_;
+  std::uint64_t next_id_ = static_cast<std::uint64_t>(kRootNode) + 1;
+  std::unordered_map<NodeId, std::unique_ptr<Node>> nodes_;
+  std::unordered_set<Node*, PlaceHash, PlaceEqual> by_place_;
+  std::unordered_map<store::FileId, Node*> by_file_id_;
+  std::unordered_map<UpperId, Node*> by_upper_;
+  std::vector<NodeId> idle_;
+};
+
+}  // namespace satchel::fs

@@ -1,0 +1,322 @@
+#include "fs/upper.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/encoding.h"
+#include "base/file_io.h"
+
+namespace satchel::fs {
+namespace {
+
+using store::MetadataBatch;
+using store::MetadataDb;
+
+constexpr std::string_view kBaseKey = "base";
+constexpr std::string_view kNextNumberKey = "next_number";
+constexpr std::string_view kGenerationKey = "generation";
+constexpr std::string_view kCleanKey = "clean";
+/// Numbers are reserved by the block, so that most creates need no write for theirs.
+constexpr std::uint64_t kNumbersReserved = 4096;
+
+std::string key_in(UpperId directory, std::string_view rest) {
+  std::string key = encode_key(directory);
+  key.append(rest);
+  return key;
+}
+
+std::string encode_base(const UpperBase& base) {
+  ByteWriter out;
+  out.put_raw(base.root.bytes).put_varint(base.version).put_raw(base.image_root.bytes);
+  return std::string(as_text(out.written()));
+}
+
+Result<UpperBase> decode_base(std::string_view value) {
+  ByteReader in(as_bytes(value));
+  UpperBase base;
+  SATCHEL_ASSIGN(base.root, in.get_digest<store::RootId>());
+  SATCHEL_ASSIGN(base.version, in.get_varint());
+  SATCHEL_ASSIGN(base.image_root, in.get_digest<store::RootId>());
+  SATCHEL_TRY(in.expect_end());
+  return base;
+}
+
+Result<std::optional<std::uint64_t>> get_number(const MetadataDb& db, store::Family family,
+                                                std::string_view key) {
+  SATCHEL_ASSIGN(const auto value, db.get(family, key));
+  if (!value) return std::optional<std::uint64_t>();
+  if (value->size() != 8) {
+    return Error{.code = EUCLEAN,
+                 .sat = Sat::kContradiction,
+                 .message = fmt::format("the upper's {} is not a number", key)};
+  }
+  return std::optional<std::uint64_t>(decode_key(*value));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Upper>> Upper::open(const HostPath& directory, const UpperBase& initial,
+                                           const Log& log) {
+  SATCHEL_ASSIGN(MetadataDb db,
+                 MetadataDb::open(directory / "meta", {.families = {"dentries", "positions",
+                                                                    "inodes", "places", "state"}}));
+  const HostPath files_path = directory / "upper";
+  if (::mkdir(files_path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return file_error(files_path.text, "make the folder of changed files");
+  }
+  UniqueFd files(::open(files_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!files.valid()) return file_error(files_path.text, "open the folder of changed files");
+  std::unique_ptr<Upper> upper(new Upper(std::move(db), std::move(files), log));
+  SATCHEL_TRY(upper->open_folders());
+  SATCHEL_TRY(upper->load_state(initial));
+  SATCHEL_TRY(upper->recover());
+  return upper;
+}
+
+Upper::Upper(MetadataDb db, UniqueFd files, const Log& log)
+    : db_(std::move(db)), files_(std::move(files)), log_(&log) {}
+
+Upper::~Upper() = default;
+
+Result<void> Upper::open_folders() {
+  bool made_one = false;
+  for (std::size_t i = 0; i < kFolders; ++i) {
+    const std::string name = fmt::format("{:02x}", i);
+    int fd = ::openat(files_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+      if (::mkdirat(files_.get(), name.c_str(), 0700) != 0) {
+        return file_error(name, "make a folder of changed files");
+      }
+      made_one = true;
+      fd = ::openat(files_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (fd < 0) return file_error(name, "open a folder of changed files");
+    folders_.emplace_back(fd);
+  }
+  if (made_one) return fsync_directory(files_.get());
+  return {};
+}
+
+Result<void> Upper::load_state(const UpperBase& initial) {
+  SATCHEL_ASSIGN(const auto stored_base, db_.get(kState, kBaseKey));
+  if (!stored_base) {
+    MetadataBatch batch;
+    batch.put(kState, kBaseKey, encode_base(initial));
+    batch.put(kState, kGenerationKey, encode_key(1));
+    batch.put(kState, kNextNumberKey, encode_key(kRootUpper + 1));
+    SATCHEL_TRY(db_.write(batch, store::Durability::kPowerCut));
+    base_ = initial;
+  } else {
+    SATCHEL_ASSIGN(base_, decode_base(*stored_base));
+  }
+  SATCHEL_ASSIGN(const auto next, get_number(db_, kState, kNextNumberKey));
+  SATCHEL_ASSIGN(const auto generation, get_number(db_, kState, kGenerationKey));
+  next_number_ = next.value_or(kRootUpper + 1);
+  reserved_ = next_number_;
+  generation_ = generation.value_or(1);
+  return {};
+}
+
+UpperBase Upper::base() const {
+  const std::lock_guard lock(mutex_);
+  return base_;
+}
+
+void Upper::set_base(const UpperBase& base) {
+  const std::lock_guard lock(mutex_);
+  base_ = base;
+}
+
+Result<Generation> Upper::end_generation() {
+  const Generation ended = generation_.load();
+  MetadataBatch batch;
+  batch.put(kState, kGenerationKey, encode_key(ended + 1));
+  SATCHEL_TRY(db_.write(batch));
+  generation_ = ended + 1;
+  return ended;
+}
+
+Result<std::optional<InodeRow>> Upper::find_row(UpperId id) const {
+  SATCHEL_ASSIGN(const auto value, db_.get(kInodes, encode_key(id)));
+  if (!value) return std::optional<InodeRow>();
+  SATCHEL_ASSIGN(auto row, decode_row(*value));
+  return std::optional<InodeRow>(std::move(row));
+}
+
+Result<std::optional<Dentry>> Upper::find_dentry(UpperId directory, std::string_view name) const {
+  SATCHEL_ASSIGN(const auto value, db_.get(kDentries, key_in(directory, name)));
+  if (!value) return std::optional<Dentry>();
+  SATCHEL_ASSIGN(const auto dentry, decode_dentry(*value));
+  return std::optional<Dentry>(dentry);
+}
+
+Result<std::vector<NamedDentry>> Upper::list_dentries(UpperId directory, std::string_view from,
+                                                      std::size_t limit) const {
+  std::vector<NamedDentry> found;
+  std::optional<Error> error;
+  const std::string prefix = encode_key(directory);
+  SATCHEL_TRY(db_.scan(kDentries, prefix, key_in(directory, from),
+                       [&](std::string_view key, std::string_view value) {
+                         if (found.size() == limit) return MetadataDb::Walk::kStop;
+                         auto dentry = decode_dentry(value);
+                         if (!dentry) {
+                           error = std::move(dentry).error();
+                           return MetadataDb::Walk::kStop;
+                         }
+                         found.push_back({std::string(key.substr(prefix.size())), *dentry});
+                         return MetadataDb::Walk::kContinue;
+                       }));
+  if (error) return std::move(*error);
+  return found;
+}
+
+Result<std::vector<PositionedName>> Upper::list_positions(UpperId directory, std::uint64_t from,
+                                                          std::size_t limit) const {
+  std::vector<PositionedName> found;
+  const std::string prefix = encode_key(directory);
+  SATCHEL_TRY(
+      db_.scan(kPositions, prefix, key_in(directory, encode_key(from)),
+               [&](std::string_view key, std::string_view value) {
+                 if (found.size() == limit) return MetadataDb::Walk::kStop;
+                 found.push_back({decode_key(key.substr(prefix.size())), std::string(value)});
+                 return MetadataDb::Walk::kContinue;
+               }));
+  return found;
+}
+
+Result<std::optional<UpperId>> Upper::find_place(const RelativePath& base_path) const {
+  SATCHEL_ASSIGN(const auto value, db_.get(kPlaces, base_path.text()));
+  if (!value) return std::optional<UpperId>();
+  return std::optional<UpperId>(decode_key(*value));
+}
+
+Result<std::uint64_t> Upper::next_number() {
+  const std::lock_guard lock(mutex_);
+  if (next_number_ == reserved_) {
+    MetadataBatch batch;
+    batch.put(kState, kNextNumberKey, encode_key(reserved_ + kNumbersReserved));
+    SATCHEL_TRY(db_.write(batch));
+    reserved_ += kNumbersReserved;
+  }
+  return next_number_++;
+}
+
+void Upper::put_row(MetadataBatch& batch, UpperId id, const InodeRow& row) {
+  batch.put(kInodes, encode_key(id), encode_row(row));
+}
+void Upper::remove_row(MetadataBatch& batch, UpperId id) {
+  batch.remove(kInodes, encode_key(id));
+}
+void Upper::put_dentry(MetadataBatch& batch, UpperId directory, std::string_view name,
+                       const Dentry& dentry) {
+  batch.put(kDentries, key_in(directory, name), encode_dentry(dentry));
+}
+void Upper::remove_dentry(MetadataBatch& batch, UpperId directory, std::string_view name) {
+  batch.remove(kDentries, key_in(directory, name));
+}
+void Upper::put_position(MetadataBatch& batch, UpperId directory, std::uint64_t position,
+                         std::string_view name) {
+  batch.put(kPositions, key_in(directory, encode_key(position)), name);
+}
+void Upper::remove_position(MetadataBatch& batch, UpperId directory, std::uint64_t position) {
+  batch.remove(kPositions, key_in(directory, encode_key(position)));
+}
+void Upper::put_place(MetadataBatch& batch, const RelativePath& base_path, UpperId id) {
+  batch.put(kPlaces, base_path.text(), encode_key(id));
+}
+void Upper::remove_place(MetadataBatch& batch, const RelativePath& base_path) {
+  batch.remove(kPlaces, base_path.text());
+}
+void Upper::put_base(MetadataBatch& batch, const UpperBase& base) {
+  batch.put(kState, kBaseKey, encode_base(base));
+}
+
+Result<void> Upper::write(const MetadataBatch& batch, store::Durability durability) {
+  return db_.write(batch, durability);
+}
+Result<void> Upper::sync() {
+  return db_.sync();
+}
+
+std::string Upper::bytes_name(UpperId id) {
+  return fmt::format("{:016x}", id);
+}
+
+int Upper::bytes_folder(UpperId id) const {
+  return folders_[id % kFolders].get();
+}
+
+Result<UniqueFd> Upper::create_bytes(UpperId id) {
+  const std::string name = bytes_name(id);
+  UniqueFd fd(::openat(bytes_folder(id), name.c_str(),
+                       O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd.valid()) return file_error({}, "make a changed file");
+  return fd;
+}
+
+Result<UniqueFd> Upper::open_bytes(UpperId id, int flags) const {
+  const std::string name = bytes_name(id);
+  UniqueFd fd(::openat(bytes_folder(id), name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid()) return file_error({}, "open a changed file");
+  return fd;
+}
+
+Result<void> Upper::remove_bytes(UpperId id) {
+  if (::unlinkat(bytes_folder(id), bytes_name(id).c_str(), 0) != 0 && errno != ENOENT) {
+    return file_error({}, "remove a changed file");
+  }
+  return {};
+}
+
+Result<void> Upper::sync_filesystem() const {
+  if (::syncfs(files_.get()) != 0) return file_error({}, "sync the store's filesystem");
+  return {};
+}
+
+Result<void> Upper::sync_bytes_folder(UpperId id) const {
+  return fsync_directory(bytes_folder(id));
+}
+
+Result<struct statvfs> Upper::filesystem() const {
+  struct statvfs result {};
+  if (::fstatvfs(files_.get(), &result) != 0) return file_error({}, "statvfs of the store");
+  return result;
+}
+
+Result<void> Upper::mark_clean() {
+  MetadataBatch batch;
+  {
+    const std::lock_guard lock(mutex_);
+    batch.put(kState, kNextNumberKey, encode_key(next_number_));
+    reserved_ = next_number_;
+  }
+  batch.put(kState, kCleanKey, "1");
+  return db_.write(batch, store::Durability::kPowerCut);
+}
+
+// Recovery stands in upper_recovery.cpp, but what a clean stop left is decided here, beside
+// mark_clean().
+Result<void> Upper::recover() {
+  SATCHEL_ASSIGN(const auto clean, db_.get(kState, kCleanKey));
+  if (clean) {
+    // Durable before anything changes: a crash from now on is an unclean stop.
+    MetadataBatch batch;
+    batch.remove(kState, kCleanKey);
+    return db_.write(batch, store::Durability::kPowerCut);
+  }
+  std::uint64_t orphans = 0;
+  for (std::size_t folder = 0; folder < kFolders; ++folder) {
+    SATCHEL_ASSIGN(const auto removed, remove_orphans(folder));
+    orphans += removed;
+  }
+  SATCHEL_ASSIGN(const auto repaired, repair_rows());
+  if (orphans + repaired > 0) {
+    log_->info("upper recovered orphans_removed={} rows_repaired={}", orphans, repaired);
+  }
+  return {};
+}
+
+}  // namespace satchel::fs

@@ -1,0 +1,138 @@
+// The upper on disk: rows in a metadata database and bytes in files beside it.
+#pragma once
+
+#include <sys/statvfs.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/unique_fd.h"
+#include "fs/upper_rows.h"
+#include "store/metadata_db.h"
+
+namespace satchel::fs {
+
+/// What the rows are a change of.
+struct UpperBase {
+  store::RootId root;
+  store::VersionNumber version = 0;
+  store::RootId image_root;
+  friend bool operator==(const UpperBase&, const UpperBase&) = default;
+};
+
+/// A changed name as it stands in a directory.
+struct NamedDentry {
+  std::string name;
+  Dentry dentry;
+};
+struct PositionedName {
+  std::uint64_t position = 0;
+  std::string name;
+};
+
+/// Keeps the rows of one workspace: `meta/` (RocksDB) and `upper/ab/<id>` (bytes of changed files).
+/// It knows what a row says, not what it means: see View and Change.
+///
+/// Families: `dentries` parent ‖ name → Dentry · `positions` parent ‖ position → name · `inodes`
+/// id → InodeRow · `places` base path → the directory that is merged with it now · `state`.
+///
+/// After an unclean stop open() trusts the files in upper/ before the rows: size, and mtime where
+/// the file changed after its row, come from the file; files without a row are removed; a row whose
+/// file did not survive a power cut gets an empty one.
+///
+/// Thread-safe. One process at a time (EBUSY/kStoreInUse). Errors of all: ENOSPC/kNoSpace, EROFS,
+/// EIO, EUCLEAN.
+class Upper {
+ public:
+  /// `directory` (which must exist) gets meta/ and upper/. `initial` counts when it is new.
+  static Result<std::unique_ptr<Upper>> open(const HostPath& directory, const UpperBase& initial,
+                                             const Log& log);
+  ~Upper();
+  Upper(const Upper&) = delete;
+  Upper& operator=(const Upper&) = delete;
+
+  [[nodiscard]] UpperBase base() const;
+  [[nodiscard]] Generation generation() const { return generation_.load(); }
+  /// Ends the current generation; the number of the one that ended. Errors: as write().
+  Result<Generation> end_generation();
+
+  Result<std::optional<InodeRow>> find_row(UpperId id) const;
+  Result<std::optional<Dentry>> find_dentry(UpperId directory, std::string_view name) const;
+  /// Up to `limit` names from `from` on, ascending.
+  Result<std::vector<NamedDentry>> list_dentries(UpperId directory, std::string_view from,
+                                                 std::size_t limit) const;
+  /// Up to `limit` names that only the upper has, from `from` on, by position.
+  Result<std::vector<PositionedName>> list_positions(UpperId directory, std::uint64_t from,
+                                                     std::size_t limit) const;
+  /// The directory row that is merged with the base directory at `base_path`.
+  Result<std::optional<UpperId>> find_place(const RelativePath& base_path) const;
+
+  /// A number for a row or a position; never given twice. Errors: as write().
+  Result<std::uint64_t> next_number();
+
+  static void put_row(store::MetadataBatch& batch, UpperId id, const InodeRow& row);
+  static void remove_row(store::MetadataBatch& batch, UpperId id);
+  static void put_dentry(store::MetadataBatch& batch, UpperId directory, std::string_view name,
+                         const Dentry& dentry);
+  static void remove_dentry(store::MetadataBatch& batch, UpperId directory, std::string_view name);
+  static void put_position(store::MetadataBatch& batch, UpperId directory, std::uint64_t position,
+                           std::string_view name);
+  static void remove_position(store::MetadataBatch& batch, UpperId directory,
+                              std::uint64_t position);
+  static void put_place(store::MetadataBatch& batch, const RelativePath& base_path, UpperId id);
+  static void remove_place(store::MetadataBatch& batch, const RelativePath& base_path);
+  static void put_base(store::MetadataBatch& batch, const UpperBase& base);
+  /// To be called after a batch with put_base() was written.
+  void set_base(const UpperBase& base);
+
+  Result<void> write(const store::MetadataBatch& batch,
+                     store::Durability durability = store::Durability::kProcessCrash);
+  Result<void> sync();
+
+  /// An empty file for the bytes of `id`, open for reading and writing. An older one is replaced.
+  Result<UniqueFd> create_bytes(UpperId id);
+  /// Errors: ENOENT (never created, or removed).
+  Result<UniqueFd> open_bytes(UpperId id, int flags) const;
+  Result<void> remove_bytes(UpperId id);
+  /// The folder that holds the bytes of `id` (borrowed), and their name in it.
+  [[nodiscard]] int bytes_folder(UpperId id) const;
+  [[nodiscard]] static std::string bytes_name(UpperId id);
+  /// The names of bytes_folder(id) are on the medium.
+  Result<void> sync_bytes_folder(UpperId id) const;
+
+  /// All bytes of all files.
+  Result<void> sync_filesystem() const;
+
+  /// The filesystem that holds the upper.
+  Result<struct statvfs> filesystem() const;
+  /// All rows are true: the next open() need not look at the files.
+  Result<void> mark_clean();
+
+ private:
+  static constexpr std::size_t kFolders = 256;
+  enum : store::Family { kDentries, kPositions, kInodes, kPlaces, kState };  // order of open()
+  Upper(store::MetadataDb db, UniqueFd files, const Log& log);
+  Result<void> load_state(const UpperBase& initial);
+  Result<void> open_folders();
+  Result<void> recover();
+  Result<std::uint64_t> remove_orphans(std::size_t folder);
+  Result<std::uint64_t> repair_rows();
+  Result<bool> repair_row(UpperId id, InodeRow& row);
+
+  store::MetadataDb db_;
+  UniqueFd files_;
+  std::vector<UniqueFd> folders_;
+  const Log* log_;
+  mutable std::mutex mutex_;  // base_, next_number_, reserved_
+  UpperBase base_;
+  std::uint64_t next_number_ = 0;
+  std::uint64_t reserved_ = 0;
+  std::atomic<Generation> generation_ = 1;
+};
+
+}  // namespace satchel::fs

@@ -1,0 +1,186 @@
+// Opening and closing a view, and keeping its rows up with its memory.
+
+#include "fs/view.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "fs/change.h"
+#include "fs/view_state.h"
+
+namespace satchel::fs {
+namespace {
+
+/// Gives a new upper the row of the root directory, of which every other row is a descendant.
+Result<void> make_root_row(Upper& upper, const BaseTree& base) {
+  SATCHEL_ASSIGN(const auto existing, upper.find_row(kRootUpper));
+  if (existing) return {};
+  const store::LocatedEntry root = base.root_entry();
+  const store::Attributes& attributes = root.entry.attributes;
+  InodeRow row;
+  row.kind = store::Kind::kDirectory;
+  row.file_id = root.file_id;
+  row.mode = attributes.mode;
+  row.uid = attributes.uid;
+  row.gid = attributes.gid;
+  SATCHEL_ASSIGN(row.xattrs, base.xattrs(root.entry));
+  row.live = {.size = kDirectoryBytes,
+              .blocks = kDirectoryBytes / 512,
+              .atime = attributes.mtime,
+              .mtime = attributes.mtime,
+              .ctime = attributes.mtime};
+  row.own_attributes = false;
+  row.base_path = RelativePath();
+  row.subdirectories = root.entry.directory.subdirectories;
+  store::MetadataBatch batch;
+  Upper::put_row(batch, kRootUpper, row);
+  Upper::put_place(batch, RelativePath(), kRootUpper);
+  return upper.write(batch);
+}
+
+}  // namespace
+
+ViewState::ViewState(const ViewContext& context_in, std::shared_ptr<const BaseTree> base_in,
+                     std::unique_ptr<Upper> upper_in)
+    : context(context_in),
+      upper(std::move(upper_in)),
+      table(store::root_file_id()),
+      base(std::move(base_in)) {}
+
+ViewState::~ViewState() = default;
+
+View::View(std::unique_ptr<ViewState> state) : state_(std::move(state)) {}
+
+Result<std::unique_ptr<View>> View::open(const ViewContext& context, const store::RootId& base,
+                                         std::unique_ptr<Upper> upper) {
+  if (upper && upper->base().root != base) {
+    return Error{.code = EINVAL,
+                 .sat = Sat::kContradiction,
+                 .message = "the upper is a change of another base version"};
+  }
+  SATCHEL_ASSIGN(auto tree, BaseTree::open(context.trees, base));
+  if (upper) SATCHEL_TRY(make_root_row(*upper, *tree));
+  auto state = std::make_unique<ViewState>(context, std::move(tree), std::move(upper));
+  if (state->upper) {
+    SATCHEL_ASSIGN(auto row, state->upper->find_row(kRootUpper));
+    SATCHEL_ASSERT(row.has_value());
+    const NodeRef root = state->table.root();
+    state->table.attach(*root, std::make_shared<Inode>(kRootUpper, *std::move(row)));
+  }
+  return std::unique_ptr<View>(new View(std::move(state)));
+}
+
+View::~View() {
+  if (!state_->upper) return;
+  const std::unique_lock lock(state_->names);
+  auto flushed = state_->flush_all();
+  if (flushed) flushed = state_->remove_unstored_bytes();
+  if (flushed) flushed = state_->upper->mark_clean();
+  if (!flushed) {
+    state_->context.log.warn("the upper was not closed cleanly, the next mount looks at its files");
+  }
+}
+
+void View::set_notifier(KernelNotifier* notifier) {
+  state_->notifier = notifier;
+}
+
+Result<void> ViewState::require_writable() const {
+  if (!upper) return errno_answer(EROFS);
+  return {};
+}
+
+// The caller holds `names` exclusively, so only bytes and their times move meanwhile.
+void ViewState::put_live_row(store::MetadataBatch& batch, Inode& inode) const {
+  const std::lock_guard lock(inode.live_mutex);
+  if (inode.row.has_own_bytes()) {
+    struct stat found {};
+    if (::fstatat(upper->bytes_folder(inode.id), Upper::bytes_name(inode.id).c_str(), &found,
+                  AT_SYMLINK_NOFOLLOW) == 0) {
+      inode.row.live.blocks = static_cast<std::uint64_t>(found.st_blocks);
+      inode.row.bytes_mtime = Timestamp::from(found.st_mtim);
+    }
+  }
+  Upper::put_row(batch, inode.id, inode.row);
+  inode.is_dirty = false;
+}
+
+Result<void> ViewState::flush(const std::vector<NodeRef>& nodes) {
+  store::MetadataBatch batch;
+  std::vector<Inode*> flushed;
+  for (const NodeRef& node : nodes) {
+    if (!node->inode) continue;
+    Inode& inode = *node->inode;
+    {
+      const std::lock_guard lock(inode.live_mutex);
+      if (!inode.is_dirty) continue;
+    }
+    if (inode.is_stored) {
+      put_live_row(batch, inode);
+      flushed.push_back(&inode);
+    } else if (table.is_unknown(*node)) {
+      SATCHEL_TRY(upper->remove_bytes(inode.id));
+      const std::lock_guard lock(inode.live_mutex);
+      inode.is_dirty = false;
+    }
+  }
+  if (batch.is_empty()) return {};
+  auto written = upper->write(batch);
+  if (written) return {};
+  for (Inode* inode : flushed) {
+    const std::lock_guard lock(inode->live_mutex);
+    inode->is_dirty = true;
+  }
+  return written;
+}
+
+Result<void> ViewState::flush_all() {
+  return flush(table.all());
+}
+
+Result<void> ViewState::remove_unstored_bytes() {
+  for (const NodeRef& node : table.all()) {
+    if (node->inode && !node->inode->is_stored) {
+      SATCHEL_TRY(upper->remove_bytes(node->inode->id));
+    }
+  }
+  return {};
+}
+
+void ViewState::settle() {
+  if (!upper) return;
+  const std::vector<NodeRef> idle = table.take_idle();
+  if (idle.empty()) return;
+  const std::unique_lock lock(names);
+  const auto flushed = flush(idle);
+  if (!flushed) {
+    // The nodes stay, and with them what they know; the next call tries again.
+    context.log.warn("rows of the upper could not be written error=\"{}\"",
+                     to_text(flushed.error()));
+  }
+}
+
+Result<FilesystemStat> View::filesystem_stat() {
+  FilesystemStat stat;
+  if (!state_->upper) return stat;
+  SATCHEL_ASSIGN(const auto found, state_->upper->filesystem());
+  const std::uint64_t unit = found.f_frsize != 0 ? found.f_frsize : found.f_bsize;
+  stat.block_bytes = static_cast<std::uint32_t>(unit);
+  stat.blocks = found.f_blocks;
+  stat.blocks_free = found.f_bfree;
+  stat.blocks_available = found.f_bavail;
+  stat.files = found.f_files;
+  stat.files_free = found.f_ffree;
+  return stat;
+}
+
+store::RootId View::base_root() const {
+  const std::shared_lock lock(state_->names);
+  return state_->base->id();
+}
+
+store::VersionNumber View::base_version() const {
+  return state_->upper ? state_->upper->base().version : 0;
+}
+
+}  // namespace satchel::fs

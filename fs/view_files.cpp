@@ -1,0 +1,372 @@
+// Open files: reading, writing, and making it last.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/fault_point.h"
+#include "base/file_io.h"
+#include "fs/change.h"
+#include "fs/view_state.h"
+
+namespace satchel::fs {
+namespace {
+
+constexpr std::size_t kCopyStepBytes = 1U << 20U;
+/// copy_file_range(2) may return early: so a copy of any length never holds others up for long.
+constexpr std::size_t kCopyRangeBytesMax = 64U << 20U;
+constexpr auto kOffsetMax = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
+
+/// As much as goes; an error only if that is nothing.
+Result<std::size_t> pwrite_some(int fd, Bytes bytes, std::uint64_t offset) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t written =
+        ::pwrite(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && done == 0) return file_error({}, "write to a changed file");
+    if (written <= 0) break;
+    done += static_cast<std::size_t>(written);
+  }
+  return done;
+}
+
+bool needs_bytes(int flags) {
+  return (flags & O_TRUNC) != 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
+/// Flags of fallocate(2), and whether the file may grow.
+struct AllocationFlags {
+  int flags = 0;
+  bool grows = false;
+};
+AllocationFlags flags_of(FallocateMode mode) {
+  switch (mode) {
+    case FallocateMode::kAllocate:
+      return {.flags = 0, .grows = true};
+    case FallocateMode::kKeepSize:
+      return {.flags = FALLOC_FL_KEEP_SIZE};
+    case FallocateMode::kPunchHole:
+      return {.flags = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE};
+    case FallocateMode::kZeroRange:
+      return {.flags = FALLOC_FL_ZERO_RANGE, .grows = true};
+    case FallocateMode::kZeroRangeKeepSize:
+      return {.flags = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE};
+  }
+  return {};
+}
+
+/// Where the filesystem below cannot zero a range (tmpfs), a hole and an allocation do the same.
+Result<void> allocate(int fd, const AllocationFlags& how, std::uint64_t offset,
+                      std::uint64_t length) {
+  const auto start = static_cast<off_t>(offset);
+  const auto bytes = static_cast<off_t>(length);
+  if (::fallocate(fd, how.flags, start, bytes) == 0) return {};
+  if (errno == EOPNOTSUPP && (how.flags & FALLOC_FL_ZERO_RANGE) != 0) {
+    const int keep_size = how.flags & FALLOC_FL_KEEP_SIZE;
+    if (::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, bytes) == 0 &&
+        ::fallocate(fd, keep_size, start, bytes) == 0) {
+      return {};
+    }
+  }
+  return file_error({}, "allocate in a changed file");
+}
+
+}  // namespace
+
+Result<OpenReply> ViewState::open_node(NodeRef node, int flags) {
+  auto handle = std::make_shared<FileHandle>();
+  handle->flags = flags;
+  {
+    const std::shared_lock lock(names);
+    if (node->kind != store::Kind::kFile) {
+      return errno_answer(node->is_directory() ? EISDIR : ENXIO);
+    }
+    if (!node->inode) {
+      SATCHEL_ASSIGN(const auto located, base_entry(*node));
+      handle->content = located.entry.content;
+    }
+    handle->node = std::move(node);
+  }
+  Node& opened = *handle->node;
+  const HandleId id = handles.add(std::move(handle));
+  if (needs_bytes(flags)) {
+    if (auto emptied = truncate(opened, 0, /*kill_suid=*/true); !emptied) {
+      handles.remove_file(id);
+      return std::move(emptied).error();
+    }
+  }
+  return OpenReply{.handle = id, .keep_cache = !needs_bytes(flags)};
+}
+
+Result<OpenReply> View::open_file(NodeId id, int flags) {
+  if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0) {
+    SATCHEL_TRY(state_->require_writable());
+  }
+  NodeRef node;
+  {
+    const std::shared_lock lock(state_->names);
+    SATCHEL_ASSIGN(node, state_->require(id));
+  }
+  return state_->open_node(std::move(node), flags);
+}
+
+Result<View::Created> View::create(NodeId parent, const Name& name, mode_t mode, int flags,
+                                   const Caller& caller) {
+  SATCHEL_TRY(state_->require_writable());
+  NodeRef node;
+  Created created;
+  {
+    const std::unique_lock lock(state_->names);
+    SATCHEL_ASSIGN(const NodeRef directory, state_->require_directory(parent));
+    if (directory->is_removed) return errno_answer(ENOENT);
+    SATCHEL_ASSIGN(const auto existing, state_->find_child(*directory, name));
+    if (existing && (flags & O_EXCL) != 0) return errno_answer(EEXIST);
+    if (existing) {
+      // Somebody was faster, and without O_EXCL that is as good.
+      SATCHEL_ASSIGN(node, state_->node_of(*directory, name, *existing));
+    } else {
+      SATCHEL_TRY(state_->check_rules(*directory, name, store::Kind::kFile));
+      SATCHEL_ASSIGN(InodeRow row, state_->new_row(*directory, store::Kind::kFile, mode, caller,
+                                                   state_->context.clock.now()));
+      if ((flags & O_ACCMODE) != O_RDONLY) row.content.reset();  // written to at once, most often
+      SATCHEL_ASSIGN(node, state_->add_child(*directory, name, std::move(row)));
+      flags &= ~O_TRUNC;
+    }
+    SATCHEL_ASSIGN(created.node, state_->reply_with(state_->table.pin(*node)));
+  }
+  auto opened = state_->open_node(std::move(node), flags);
+  if (!opened) {
+    forget(created.node.node, 1);
+    return std::move(opened).error();
+  }
+  created.open = *opened;
+  return created;
+}
+
+Result<View::Created> View::create_unnamed(NodeId parent, mode_t mode, int flags,
+                                           const Caller& caller) {
+  SATCHEL_TRY(state_->require_writable());
+  NodeRef node;
+  Created created;
+  {
+    const std::unique_lock lock(state_->names);
+    SATCHEL_ASSIGN(const NodeRef directory, state_->require_directory(parent));
+    if (directory->is_removed) return errno_answer(ENOENT);
+    SATCHEL_ASSIGN(InodeRow row, state_->new_row(*directory, store::Kind::kFile, mode, caller,
+                                                 state_->context.clock.now()));
+    row.names = 0;
+    Change change(*state_);
+    SATCHEL_ASSIGN(const Change::Edit* added, change.add(std::move(row), /*is_stored=*/false));
+    const std::shared_ptr<Inode> inode = added->inode;
+    SATCHEL_TRY(change.commit());
+    inode->is_linkable = (flags & O_EXCL) == 0;
+    node = state_->table.for_upper(inode, nullptr, {});
+    SATCHEL_ASSIGN(created.node, state_->reply_with(state_->table.pin(*node)));
+  }
+  auto opened = state_->open_node(std::move(node), flags & ~(O_TRUNC | O_EXCL));
+  if (!opened) {
+    forget(created.node.node, 1);
+    return std::move(opened).error();
+  }
+  created.open = *opened;
+  return created;
+}
+
+Result<std::size_t> View::read(HandleId id, std::uint64_t offset, std::span<std::byte> out) {
+  SATCHEL_ASSIGN(const auto handle, state_->handles.file(id));
+  if (!handle->is_readable()) return errno_answer(EBADF);
+  SATCHEL_ASSIGN(const auto readable, state_->readable_bytes(*handle));
+  if ((handle->flags & O_NOATIME) == 0 && !out.empty()) {
+    const std::shared_lock lock(state_->names);
+    state_->touch_atime(*handle->node, handle->node->inode.get());
+  }
+  if (readable.own.fd) return pread_all(readable.own.fd->get(), out, offset);
+  if (offset >= readable.content.size) return std::size_t{0};
+  return state_->context.contents.read(readable.content, offset, out);
+}
+
+Result<std::size_t> View::write(HandleId id, std::uint64_t offset, Bytes bytes, bool append,
+                                bool kill_suid) {
+  SATCHEL_ASSIGN(const auto handle, state_->handles.file(id));
+  if (!handle->is_writable()) return errno_answer(EBADF);
+  if (bytes.empty()) return std::size_t{0};
+  SATCHEL_ASSIGN(const auto own, state_->writable_bytes(*handle));
+  SATCHEL_TRY(state_->kill_privileges(*handle->node, kill_suid));
+  const std::lock_guard io_lock(own.inode->io_mutex);
+  if (append) {
+    const std::lock_guard live_lock(own.inode->live_mutex);
+    offset = own.inode->row.live.size;
+  }
+  if (offset > kOffsetMax - bytes.size()) return errno_answer(EFBIG);
+  SATCHEL_TRY(fault_point("upper.write"));
+  SATCHEL_ASSIGN(const std::size_t written, pwrite_some(own.fd->get(), bytes, offset));
+  const Timestamp now = state_->context.clock.now();
+  const std::lock_guard live_lock(own.inode->live_mutex);
+  state_->note_write(*own.inode, offset + written, now);
+  return written;
+}
+
+Result<void> ViewState::truncate(Node& node, std::uint64_t size, bool kill_suid) {
+  if (size > kOffsetMax) return errno_answer(EFBIG);
+  SATCHEL_ASSIGN(const auto inode,
+                 own_bytes(node, size == 0 ? CopyUp::kNothing : CopyUp::kContent));
+  SATCHEL_TRY(kill_privileges(node, kill_suid));
+  SATCHEL_ASSIGN(const auto fd, bytes_of(*inode));
+  const std::lock_guard io_lock(inode->io_mutex);
+  if (::ftruncate(fd->get(), static_cast<off_t>(size)) != 0) {
+    return file_error({}, "truncate a changed file");
+  }
+  const Timestamp now = context.clock.now();
+  const std::lock_guard live_lock(inode->live_mutex);
+  note_write(*inode, 0, now);
+  inode->row.live.size = size;
+  note_blocks(*inode);
+  return {};
+}
+
+Result<void> View::sync_file(HandleId id, bool data_only) {
+  SATCHEL_ASSIGN(const auto handle, state_->handles.file(id));
+  if (!state_->upper) return {};
+  std::shared_ptr<Inode> inode;
+  bool has_bytes = false;
+  {
+    const std::shared_lock lock(state_->names);
+    inode = handle->node->inode;
+    if (!inode) return {};  // the base is durable
+    has_bytes = inode->row.has_own_bytes();
+  }
+  if (has_bytes) {
+    SATCHEL_ASSIGN(const auto fd, state_->bytes_of(*inode));
+    // The row holds size and times, so the file's own need not be exact.
+    SATCHEL_ASSIGN(const Step step, fault_point("upper.sync_file"));
+    const int result = step == Step::kLeaveOut ? 0 : ::fdatasync(fd->get());
+    if (result != 0) return file_error({}, "sync a changed file");
+    bool is_folder_synced = false;
+    {
+      const std::lock_guard lock(inode->live_mutex);
+      is_folder_synced = inode->is_folder_synced;
+    }
+    if (!is_folder_synced) {
+      SATCHEL_TRY(state_->upper->sync_bytes_folder(inode->id));
+      const std::lock_guard lock(inode->live_mutex);
+      inode->is_folder_synced = true;
+    }
+  }
+  if (!data_only || has_bytes) {
+    const std::unique_lock lock(state_->names);
+    std::vector<NodeRef> node;
+    node.push_back(state_->table.pin(*handle->node));
+    SATCHEL_TRY(state_->flush(node));
+  }
+  return state_->upper->sync();
+}
+
+Result<void> View::sync_all() {
+  if (!state_->upper) return {};
+  {
+    const std::unique_lock lock(state_->names);
+    SATCHEL_TRY(state_->flush_all());
+  }
+  SATCHEL_TRY(state_->upper->sync_filesystem());
+  return state_->upper->sync();
+}
+
+Result<void> View::fallocate(HandleId id, FallocateMode mode, std::uint64_t offset,
+                             std::uint64_t length) {
+  SATCHEL_ASSIGN(const auto handle, state_->handles.file(id));
+  if (!handle->is_writable()) return errno_answer(EBADF);
+  if (length == 0) return errno_answer(EINVAL);
+  if (offset > kOffsetMax || length > kOffsetMax - offset) return errno_answer(EFBIG);
+  const AllocationFlags how = flags_of(mode);
+  SATCHEL_ASSIGN(const auto own, state_->writable_bytes(*handle));
+  SATCHEL_TRY(state_->kill_privileges(*handle->node, /*kill_suid=*/true));
+  const std::lock_guard io_lock(own.inode->io_mutex);
+  SATCHEL_TRY(allocate(own.fd->get(), how, offset, length));
+  const Timestamp now = state_->context.clock.now();
+  const std::lock_guard live_lock(own.inode->live_mutex);
+  state_->note_write(*own.inode, how.grows ? offset + length : 0, now);
+  state_->note_blocks(*own.inode);
+  return {};
+}
+
+Result<std::uint64_t> View::seek(HandleId id, std::uint64_t offset, int whence) {
+  if (whence != SEEK_DATA && whence != SEEK_HOLE) return errno_answer(EINVAL);
+  SATCHEL_ASSIGN(const auto handle, state_->handles.file(id));
+  SATCHEL_ASSIGN(const auto readable, state_->readable_bytes(*handle));
+  if (offset > kOffsetMax) return errno_answer(ENXIO);
+  if (readable.own.fd) {
+    const off_t found = ::lseek(readable.own.fd->get(), static_cast<off_t>(offset), whence);
+    if (found < 0) return errno_answer(errno);
+    return static_cast<std::uint64_t>(found);
+  }
+  // Where the holes of a base file are is known when its bytes are here; "all data" is always true.
+  if (offset >= readable.content.size) return errno_answer(ENXIO);
+  return whence == SEEK_DATA ? offset : readable.content.size;
+}
+
+namespace {
+
+/// Bytes from one file of the upper into another, or the same.
+Result<std::size_t> copy_bytes(int from, std::uint64_t from_offset, int to, std::uint64_t to_offset,
+                               std::size_t length) {
+  auto in = static_cast<off_t>(from_offset);
+  auto out = static_cast<off_t>(to_offset);
+  const ssize_t copied = ::copy_file_range(from, &in, to, &out, length, 0);
+  if (copied < 0) return file_error({}, "copy between changed files");
+  return static_cast<std::size_t>(copied);
+}
+
+}  // namespace
+
+Result<std::size_t> View::copy_range(HandleId from_id, std::uint64_t from_offset, HandleId to_id,
+                                     std::uint64_t to_offset, std::size_t length) {
+  SATCHEL_ASSIGN(const auto from, state_->handles.file(from_id));
+  SATCHEL_ASSIGN(const auto to, state_->handles.file(to_id));
+  if (!from->is_readable() || !to->is_writable()) return errno_answer(EBADF);
+  length = std::min(length, kCopyRangeBytesMax);
+  if (from_offset > kOffsetMax - length || to_offset > kOffsetMax - length) {
+    return errno_answer(EFBIG);
+  }
+  SATCHEL_ASSIGN(const auto own, state_->writable_bytes(*to));
+  SATCHEL_TRY(state_->kill_privileges(*to->node, /*kill_suid=*/true));
+  SATCHEL_ASSIGN(const auto readable, state_->readable_bytes(*from));
+  std::vector<std::byte> buffer;
+  std::size_t known = 0;
+  if (!readable.own.fd && from_offset < readable.content.size) {
+    // Content of the base may have to come from far away: before any lock.
+    buffer.resize(std::min(length, kCopyStepBytes));
+    SATCHEL_ASSIGN(known, state_->context.contents.read(readable.content, from_offset, buffer));
+  }
+  const std::lock_guard io_lock(own.inode->io_mutex);
+  std::size_t copied = 0;
+  if (readable.own.fd) {
+    SATCHEL_ASSIGN(
+        copied, copy_bytes(readable.own.fd->get(), from_offset, own.fd->get(), to_offset, length));
+  } else if (known > 0) {
+    SATCHEL_ASSIGN(copied, pwrite_some(own.fd->get(), Bytes(buffer).first(known), to_offset));
+  }
+  if (copied == 0) return copied;
+  const Timestamp now = state_->context.clock.now();
+  const std::lock_guard live_lock(own.inode->live_mutex);
+  state_->note_write(*own.inode, to_offset + copied, now);
+  return copied;
+}
+
+void View::release(HandleId id) {
+  {
+    const auto handle = state_->handles.remove_file(id);
+    if (!handle) return;
+    const std::lock_guard lock(handle->mutex);
+    if (handle->inode) {
+      const std::lock_guard live_lock(handle->inode->live_mutex);
+      ViewState::note_blocks(*handle->inode);
+    }
+  }
+  state_->settle();
+}
+
+}  // namespace satchel::fs

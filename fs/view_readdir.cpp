@@ -1,0 +1,202 @@
+// Listing directories: the base's names by rank, then the names that only the upper has.
+
+#include <sys/stat.h>
+
+#include "fs/view_state.h"
+
+namespace satchel::fs {
+namespace {
+
+// Offsets: 0 ".", 1 "..", then rank + 2 for a base name, and from here on the position of a name
+// that only the upper has. Each item carries the offset of the one after it.
+constexpr std::uint64_t kRanksStart = 2;
+constexpr std::uint64_t kPositionsStart = std::uint64_t{1} << 40U;
+/// Items that are collected under the lock before they are shown without it.
+constexpr std::size_t kBatchItems = 128;
+
+using Item = View::DirectoryItem;
+
+/// Collects one batch of items of one directory. The view's lock of names is held.
+class Lister {
+ public:
+  Lister(ViewState& view, DirectoryHandle& handle) : view_(view), handle_(handle) {}
+
+  Result<std::vector<Item>> list(std::uint64_t offset) {
+    SATCHEL_TRY(follow_base(offset));
+    Node& node = *handle_.node;
+    if (node.is_removed) return std::move(items_);
+    if (offset < kRanksStart) SATCHEL_TRY(add_dots(offset));
+    if (offset < kPositionsStart) SATCHEL_TRY(add_base(std::max(offset, kRanksStart)));
+    if (!is_full()) SATCHEL_TRY(add_upper(std::max(offset, kPositionsStart) - kPositionsStart));
+    return std::move(items_);
+  }
+
+ private:
+  [[nodiscard]] bool is_full() const { return items_.size() >= kBatchItems; }
+
+  /// Ranks are those of the base directory at open; a base switch in between translates them.
+  Result<void> follow_base(std::uint64_t& offset) {
+    if (handle_.tree == view_.base && handle_.epoch == view_.epoch) return {};
+    SATCHEL_ASSIGN(const auto now, view_.base_of(*handle_.node));
+    if (handle_.tree && offset > kRanksStart && offset < kPositionsStart) {
+      std::string from;
+      if (handle_.base) {
+        SATCHEL_ASSIGN(const auto old,
+                       store::DirectoryCursor::at_rank(view_.context.trees, handle_.base->page,
+                                                       offset - kRanksStart - 1));
+        if (!old.at_end()) from = old.entry().name.text() + '\0';
+      }
+      std::uint64_t rank = 0;
+      if (now) {
+        SATCHEL_ASSIGN(const auto cursor,
+                       store::DirectoryCursor::at_name(view_.context.trees, now->page, from));
+        rank = cursor.rank();
+      }
+      offset = rank + kRanksStart;
+    }
+    handle_.tree = view_.base;
+    handle_.epoch = view_.epoch;
+    handle_.base = now;
+    return {};
+  }
+
+  Result<void> add_dots(std::uint64_t offset) {
+    Node& node = *handle_.node;
+    SATCHEL_ASSIGN(const NodeStat own, view_.stat_of(node));
+    if (offset == 0) add(".", own.ino, S_IFDIR, 1);
+    std::uint64_t parent_ino = own.ino;
+    if (node.parent != nullptr) {
+      SATCHEL_ASSIGN(const NodeStat above, view_.stat_of(*node.parent));
+      parent_ino = above.ino;
+    }
+    add("..", parent_ino, S_IFDIR, kRanksStart);
+    return {};
+  }
+
+  /// Base names in order, each as the upper has it: unchanged, replaced or deleted.
+  Result<void> add_base(std::uint64_t offset) {
+    if (!handle_.base) return {};
+    SATCHEL_ASSIGN(auto cursor, store::DirectoryCursor::at_rank(
+                                    view_.context.trees, handle_.base->page, offset - kRanksStart));
+    std::vector<NamedDentry> changed;
+    std::size_t at = 0;
+    bool has_more = handle_.node->inode != nullptr;
+    while (!cursor.at_end() && !is_full()) {
+      const store::Entry& entry = cursor.entry();
+      const std::string& name = entry.name.text();
+      if (at == changed.size() && has_more) {
+        SATCHEL_ASSIGN(changed,
+                       view_.upper->list_dentries(handle_.node->inode->id, name, kBatchItems));
+        at = 0;
+        has_more = changed.size() == kBatchItems;
+      }
+      while (at < changed.size() && changed[at].name < name) ++at;
+      if (at == changed.size() && has_more) continue;
+      const std::uint64_t next = cursor.rank() + kRanksStart + 1;
+      if (at < changed.size() && changed[at].name == name) {
+        const Dentry& dentry = changed[at].dentry;
+        if (!dentry.is_whiteout()) add(name, dentry.ino, type_bits(dentry.kind), next);
+      } else {
+        add(name, store::inode_number(entry.effective_file_id(handle_.base->file_id)),
+            type_bits(entry.kind), next);
+      }
+      SATCHEL_TRY(cursor.next());
+    }
+    return {};
+  }
+
+  Result<void> add_upper(std::uint64_t from) {
+    if (!handle_.node->inode) return {};
+    const UpperId id = handle_.node->inode->id;
+    auto committed = std::lower_bound(
+        handle_.committed.begin(), handle_.committed.end(), from,
+        [](const auto& item, std::uint64_t position) { return item.first < position; });
+    SATCHEL_ASSIGN(const auto names, view_.upper->list_positions(id, from, kBatchItems));
+    for (auto name = names.begin(); !is_full();) {
+      const bool is_live = name != names.end() && (committed == handle_.committed.end() ||
+                                                   name->position < committed->first);
+      if (!is_live && committed == handle_.committed.end()) break;
+      // A batch that was cut off says nothing of what lies behind it.
+      if (!is_live && name == names.end() && names.size() == kBatchItems) break;
+      const std::uint64_t position = is_live ? name->position : committed->first;
+      const std::string& text = is_live ? name->name : committed->second;
+      SATCHEL_TRY(add_child(text, position));
+      if (is_live) {
+        ++name;
+      } else {
+        ++committed;
+      }
+    }
+    return {};
+  }
+
+  Result<void> add_child(const std::string& text, std::uint64_t position) {
+    const Name name = Name::checked(text);
+    SATCHEL_ASSIGN(const auto child, view_.find_child(*handle_.node, name));
+    if (!child) return {};
+    std::uint64_t ino = 0;
+    if (child->base) {
+      ino = store::inode_number(child->base->file_id);
+    } else {
+      SATCHEL_ASSIGN(const auto dentry, view_.upper->find_dentry(handle_.node->inode->id, text));
+      if (dentry) ino = dentry->ino;
+    }
+    add(text, ino, type_bits(child->kind), kPositionsStart + position + 1);
+    return {};
+  }
+
+  void add(std::string_view name, std::uint64_t ino, mode_t type, std::uint64_t next) {
+    items_.push_back({.name = std::string(name), .ino = ino, .type = type, .next_offset = next});
+  }
+
+  ViewState& view_;
+  DirectoryHandle& handle_;
+  std::vector<Item> items_;
+};
+
+}  // namespace
+
+Result<HandleId> View::open_directory(NodeId id) {
+  const std::shared_lock lock(state_->names);
+  SATCHEL_ASSIGN(NodeRef node, state_->require_directory(id));
+  auto handle = std::make_shared<DirectoryHandle>();
+  handle->node = std::move(node);
+  return state_->handles.add(std::move(handle));
+}
+
+Result<void> View::read_directory(HandleId id, std::uint64_t offset,
+                                  const std::function<bool(const DirectoryItem&)>& visit) {
+  SATCHEL_ASSIGN(const auto handle, state_->handles.directory(id));
+  for (;;) {
+    std::vector<DirectoryItem> items;
+    {
+      const std::shared_lock lock(state_->names);
+      const std::lock_guard handle_lock(handle->mutex);
+      if (offset == 0) {
+        handle->committed.clear();  // rewinddir(3)
+        handle->tree.reset();
+        state_->touch_atime(*handle->node, handle->node->inode.get());
+      }
+      SATCHEL_ASSIGN(items, Lister(*state_, *handle).list(offset));
+    }
+    // `visit` may look names up, so no lock is held.
+    if (items.empty()) return {};
+    for (const DirectoryItem& item : items) {
+      if (!visit(item)) return {};
+    }
+    offset = items.back().next_offset;
+  }
+}
+
+Result<void> View::sync_directory(HandleId id) {
+  SATCHEL_ASSIGN(const auto handle, state_->handles.directory(id));
+  if (!state_->upper) return {};
+  return state_->upper->sync();
+}
+
+void View::release_directory(HandleId id) {
+  state_->handles.remove_directory(id).reset();
+  state_->settle();
+}
+
+}  // namespace satchel::fs

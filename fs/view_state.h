@@ -1,0 +1,163 @@
+// What the parts of the view share. Internal to fs: everybody else includes fs/view.h.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "fs/base_tree.h"
+#include "fs/handle_table.h"
+#include "fs/inode_table.h"
+#include "fs/upper.h"
+#include "fs/view.h"
+
+namespace satchel::fs {
+
+class Change;
+
+/// What a directory's size is said to be.
+inline constexpr std::uint64_t kDirectoryBytes = 4096;
+/// As on ext4.
+inline constexpr std::uint32_t kNamesMax = 65000;
+
+mode_t type_bits(store::Kind kind);
+/// Errors: EINVAL for what is none of the kinds.
+Result<store::Kind> kind_of_mode(mode_t mode);
+Error errno_answer(int code);
+
+/// What a name in a directory is: a row of the upper, or an entry of the base.
+struct Child {
+  store::Kind kind = store::Kind::kFile;
+  UpperId upper = 0;
+  std::optional<store::LocatedEntry> base;  ///< if `upper` is 0
+};
+
+/// Ends copying by who is first: others wait and find it done.
+class CopyUpQueue {
+ public:
+  /// Waits until no one else copies `node`.
+  void enter(NodeId node);
+  void leave(NodeId node);
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable left_;
+  std::set<NodeId> copying_;
+};
+
+/// The state of one view and the steps that several operations share.
+///
+/// Locks, in this order (docs/locks.md): an inode's io_mutex may be taken under `names`, never the
+/// other way round; then the tables' own mutexes; then live_mutex. `names` shared: names and rows
+/// stay as they are. Exclusive: they change, by Change alone. Nothing is fetched from contents, and
+/// the kernel is not notified, with any of them held.
+struct ViewState {
+  ViewState(const ViewContext& context_in, std::shared_ptr<const BaseTree> base_in,
+            std::unique_ptr<Upper> upper_in);
+  ~ViewState();
+
+  ViewContext context;
+  std::unique_ptr<Upper> upper;  ///< null: read-only
+  mutable std::shared_mutex names;
+  InodeTable table;
+  HandleTable handles;
+  CopyUpQueue copy_ups;
+  std::atomic<KernelNotifier*> notifier = nullptr;
+
+  // Guarded by `names`.
+  std::shared_ptr<const BaseTree> base;
+  std::uint32_t epoch = 1;
+
+  // When base files were read last: kept while the kernel knows them.
+  std::mutex atimes_mutex;
+  std::unordered_map<NodeId, Timestamp> atimes;
+  // Names of linked base files, as of one epoch.
+  std::mutex link_counts_mutex;
+  std::uint32_t link_counts_epoch = 0;
+  std::unordered_map<store::FileId, std::uint32_t> link_counts;
+
+  // Finding (view_resolve.cpp). `names` is held, shared or exclusive.
+  Result<NodeRef> require(NodeId id);
+  Result<NodeRef> require_directory(NodeId id);
+  /// The base directory that `directory` is merged with, if any.
+  Result<std::optional<BaseDirectory>> base_of(Node& directory);
+  /// The base entry that a node without inode is. Errors: ESTALE.
+  Result<store::LocatedEntry> base_entry(Node& node);
+  Result<std::optional<store::LocatedEntry>> find_in_base(Node& directory, const Name& name);
+  Result<std::optional<Child>> find_child(Node& directory, const Name& name);
+  Result<NodeRef> node_of(Node& directory, const Name& name, const Child& child);
+  /// The node of a directory that has a row, and those above it.
+  Result<NodeRef> node_of_directory(UpperId id);
+  /// The directory of the view that shows the base directory `path`; empty if none does.
+  Result<NodeRef> show_base_directory(const RelativePath& path);
+  /// How many names of an untouched linked base file the view shows.
+  Result<std::uint32_t> visible_links(const store::FileId& file_id);
+  Result<bool> is_empty(Node& directory);
+  static RelativePath path_of(const Node& directory);
+  /// Where `node`, or what will be made there, is in the base.
+  Result<std::optional<RelativePath>> base_path_of(const Node& directory);
+
+  // Attributes (view_attributes.cpp).
+  Result<NodeStat> stat_of(Node& node);
+  static NodeStat stat_of_inode(Inode& inode);
+  NodeStat stat_of_entry(NodeId id, const store::LocatedEntry& located, std::uint32_t names);
+  Result<NodeReply> reply_with(NodeRef node);
+  void touch_atime(Node& node, Inode* inode);
+  void forget_atime(NodeId id);
+
+  // Changing (view_names.cpp …). `names` is held exclusively.
+  Result<void> require_writable() const;
+  Result<void> check_rules(const Node& directory, const Name& name, store::Kind kind) const;
+  Result<InodeRow> new_row(Node& parent, store::Kind kind, mode_t mode, const Caller& caller,
+                           const Timestamp& now);
+  /// Makes `name` with `row` in `parent`. Errors: EEXIST.
+  Result<NodeRef> add_child(Node& parent, const Name& name, InodeRow row);
+  Result<NodeReply> make_child(NodeId parent, const Name& name, store::Kind kind, mode_t mode,
+                               const Caller& caller,
+                               const std::function<void(InodeRow&)>& complete);
+  Result<void> remove_child(Change& change, Node& directory, const Name& name, Node& child);
+
+  // Bytes (view_files.cpp, copy_up.cpp). `names` is not held.
+  Result<std::shared_ptr<const UniqueFd>> bytes_of(Inode& inode);
+  enum class CopyUp : std::uint8_t { kContent, kNothing };
+  /// The inode of `node` with bytes of its own. If it has none yet, they are a copy of its content
+  /// or, if nothing of that is going to be left, an empty file.
+  Result<std::shared_ptr<Inode>> own_bytes(Node& node, CopyUp what);
+  Result<void> truncate(Node& node, std::uint64_t size, bool kill_suid);
+  struct Bytes {
+    std::shared_ptr<Inode> inode;
+    std::shared_ptr<const UniqueFd> fd;
+  };
+  /// What `handle` writes to: copied up at its first write.
+  Result<Bytes> writable_bytes(FileHandle& handle);
+  /// What `handle` reads from: own bytes, or a content of the base.
+  struct Readable {
+    Bytes own;  ///< empty: `content` it is
+    store::ContentId content;
+  };
+  Result<Readable> readable_bytes(FileHandle& handle);
+  Result<OpenReply> open_node(NodeRef node, int flags);
+  Result<void> kill_privileges(Node& node, bool kill_suid);
+  /// Marks that bytes change now. live_mutex is held.
+  void note_write(Inode& inode, std::uint64_t end, const Timestamp& now) const;
+  static void note_blocks(Inode& inode);
+
+  // Rows that are behind memory. `names` is held exclusively.
+  Result<void> flush(const std::vector<NodeRef>& nodes);
+  Result<void> flush_all();
+  /// For the end: files without a name have lived on in their descriptors until now.
+  Result<void> remove_unstored_bytes();
+  void put_live_row(store::MetadataBatch& batch, Inode& inode) const;
+  /// Flushes and drops what nobody knows any more. No lock is held.
+  void settle();
+};
+
+}  // namespace satchel::fs

@@ -1,0 +1,119 @@
+// Extended attributes, POSIX ACLs among them.
+
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "fs/change.h"
+#include "fs/posix_acl.h"
+#include "fs/view_state.h"
+
+namespace satchel::fs {
+namespace {
+
+constexpr std::size_t kNameBytesMax = 255;
+constexpr std::size_t kValueBytesMax = 65536;
+
+Result<store::Xattrs> xattrs_of(ViewState& view, Node& node) {
+  if (node.inode) return node.inode->row.xattrs;
+  SATCHEL_ASSIGN(const auto located, view.base_entry(node));
+  if (located.entry.attributes.xattrs.is_empty()) return store::Xattrs{};
+  return view.base->xattrs(located.entry);
+}
+
+Result<void> check_name(std::string_view name) {
+  if (name.empty() || name.size() > kNameBytesMax) return errno_answer(ERANGE);
+  for (const std::string_view prefix : {"user.", "trusted.", "security."}) {
+    if (name.starts_with(prefix) && name.size() > prefix.size()) return {};
+  }
+  if (name == kAccessAclXattr || name == kDefaultAclXattr) return {};
+  return errno_answer(EOPNOTSUPP);
+}
+
+/// Sets an ACL, and with the access ACL the mode; an ACL that the mode says all of is not kept.
+Result<void> set_acl(InodeRow& row, const std::string& name, std::string_view value) {
+  SATCHEL_ASSIGN(const Acl acl, decode_acl(value));
+  if (name == kDefaultAclXattr) {
+    if (row.kind != store::Kind::kDirectory) return errno_answer(EACCES);
+    if (acl.empty()) {
+      row.xattrs.erase(name);
+    } else {
+      row.xattrs[name] = encode_acl(acl);
+    }
+    return {};
+  }
+  if (row.kind == store::Kind::kSymlink) return errno_answer(EOPNOTSUPP);
+  if (acl.empty()) {
+    row.xattrs.erase(name);
+    return {};
+  }
+  const AclMode mode = mode_of_acl(acl);
+  row.mode = static_cast<std::uint16_t>((row.mode & 07000) | mode.mode);
+  if (mode.is_all) {
+    row.xattrs.erase(name);
+  } else {
+    row.xattrs[name] = encode_acl(acl);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> View::get_xattr(NodeId id, const std::string& name) {
+  const std::shared_lock lock(state_->names);
+  SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
+  SATCHEL_ASSIGN(auto xattrs, xattrs_of(*state_, *node));
+  const auto found = xattrs.find(name);
+  if (found == xattrs.end()) return errno_answer(ENODATA);
+  return std::move(found->second);
+}
+
+Result<std::vector<std::string>> View::list_xattrs(NodeId id) {
+  const std::shared_lock lock(state_->names);
+  SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
+  SATCHEL_ASSIGN(const auto xattrs, xattrs_of(*state_, *node));
+  std::vector<std::string> found;
+  found.reserve(xattrs.size());
+  for (const auto& [name, value] : xattrs) found.push_back(name);
+  return found;
+}
+
+Result<void> View::set_xattr(NodeId id, const std::string& name, std::string_view value,
+                             XattrMode mode) {
+  SATCHEL_TRY(state_->require_writable());
+  SATCHEL_TRY(check_name(name));
+  if (value.size() > kValueBytesMax) return errno_answer(E2BIG);
+  const std::unique_lock lock(state_->names);
+  SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
+  SATCHEL_ASSIGN(const auto existing, xattrs_of(*state_, *node));
+  if (mode == XattrMode::kCreate && existing.contains(name)) return errno_answer(EEXIST);
+  if (mode == XattrMode::kReplace && !existing.contains(name)) return errno_answer(ENODATA);
+  Change change(*state_);
+  SATCHEL_ASSIGN(Change::Edit * edit, change.edit(*node));
+  if (name == kAccessAclXattr || name == kDefaultAclXattr) {
+    SATCHEL_TRY(set_acl(edit->row, name, value));
+  } else {
+    edit->row.xattrs[name] = value;
+    if (store::encode_xattrs(edit->row.xattrs).size() > store::XattrsRef::kObjectBytesMax) {
+      return errno_answer(ENOSPC);
+    }
+  }
+  edit->row.own_attributes = true;
+  edit->ctime = change.now();
+  return change.commit();
+}
+
+Result<void> View::remove_xattr(NodeId id, const std::string& name) {
+  SATCHEL_TRY(state_->require_writable());
+  const std::unique_lock lock(state_->names);
+  SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
+  SATCHEL_ASSIGN(const auto existing, xattrs_of(*state_, *node));
+  if (!existing.contains(name)) return errno_answer(ENODATA);
+  Change change(*state_);
+  SATCHEL_ASSIGN(Change::Edit * edit, change.edit(*node));
+  edit->row.xattrs.erase(name);
+  edit->row.own_attributes = true;
+  edit->ctime = change.now();
+  return change.commit();
+}
+
+}  // namespace satchel::fs
