@@ -1,0 +1,239 @@
+#include "fs/client_store.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+
+#include "base/encoding.h"
+#include "base/file_io.h"
+
+namespace satchel::fs {
+namespace {
+
+constexpr mode_t kFolderMode = 0700;
+constexpr mode_t kFileMode = 0600;
+constexpr std::uint32_t kOwnerVersion = 0;
+constexpr std::string_view kOwnerMagic = "SST0";
+constexpr std::size_t kOwnerBytesMax = 4096;
+constexpr unsigned kImageSlotsMax = 64;
+
+enum CacheFamily : store::Family { kPages = 0, kSmall = 1 };
+
+/// Keeps metadata entries under their type and id.
+class CachedMetadata final : public store::MetadataCache {
+ public:
+  explicit CachedMetadata(store::MetadataDb& db) : db_(db) {}
+
+  Result<std::optional<std::string>> find(const store::EntryKey& key) override {
+    return db_.get(kPages, text_of(key));
+  }
+  Result<void> keep(const store::EntryKey& key, Bytes raw) override {
+    store::MetadataBatch batch;
+    batch.put(kPages, text_of(key), as_text(raw));
+    return db_.write(batch);
+  }
+
+ private:
+  static std::string text_of(const store::EntryKey& key) {
+    std::string text(1, static_cast<char>(key.type));
+    return text.append(as_text(key.id));
+  }
+  store::MetadataDb& db_;
+};
+
+/// Opens `root`, made if it is missing.
+Result<UniqueFd> open_root(const HostPath& root) {
+  if (::mkdir(root.c_str(), kFolderMode) != 0 && errno != EEXIST) {
+    return file_error(root.text, "make the store");
+  }
+  UniqueFd fd(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return file_error(root.text, "open the store");
+  return fd;
+}
+
+Result<UniqueFd> make_folder(int root, const std::string& path) {
+  SATCHEL_ASSIGN(const auto relative, RelativePath::parse(path));
+  return make_directories_at(root, relative, kFolderMode);
+}
+
+/// 0 if the holder did not write one yet.
+pid_t read_pid(int lock) {
+  std::array<char, 32> text{};
+  const ssize_t size = ::pread(lock, text.data(), text.size(), 0);
+  pid_t pid = 0;
+  if (size > 0) (void)std::from_chars(text.data(), text.data() + size, pid);  // not a number: 0
+  return pid;
+}
+
+Error slot_in_use(const HostPath& directory, int lock) {
+  const pid_t pid = read_pid(lock);
+  return {.code = EBUSY,
+          .sat = Sat::kStoreInUse,
+          .message = pid > 0 ? fmt::format("in use by process {}", pid) : "in use",
+          .path = directory.text,
+          .hint = "unmount it there, or use another store"};
+}
+
+/// The lock of a slot, for as long as the descriptor is open. Errors: EBUSY/kStoreInUse.
+Result<UniqueFd> take_lock(int folder, const HostPath& directory) {
+  UniqueFd lock(::openat(folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kFileMode));
+  if (!lock.valid()) return file_error(directory.text + "/lock", "open the lock");
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return slot_in_use(directory, lock.get());
+    return file_error(directory.text + "/lock", "take the lock");
+  }
+  const std::string pid = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(lock.get(), 0) != 0) return file_error(directory.text + "/lock", "write");
+  SATCHEL_TRY(pwrite_all(lock.get(), as_bytes(pid), 0));
+  return lock;
+}
+
+Result<store::RepositoryId> decode_owner(Bytes bytes, const HostPath& directory) {
+  ByteReader in(bytes);
+  SATCHEL_ASSIGN(const Bytes magic, in.get_raw(kOwnerMagic.size()));
+  SATCHEL_ASSIGN(const std::uint32_t version, in.get_u32());
+  if (as_text(magic) != kOwnerMagic || version != kOwnerVersion) {
+    return Error{.code = EUCLEAN,
+                 .sat = Sat::kNewerFormat,
+                 .message = fmt::format("a store of version {}", version),
+                 .path = directory.text,
+                 .hint = "use a newer Satchel"};
+  }
+  SATCHEL_ASSIGN(const auto id, in.get_array<16>());
+  SATCHEL_TRY(in.expect_end());
+  return store::RepositoryId{id};
+}
+
+Result<void> check_owner(int folder, const HostPath& directory,
+                         const store::RepositoryId& repository) {
+  const Name file = Name::checked("owner");
+  const auto bytes = read_file(folder, file, kOwnerBytesMax);
+  if (!bytes && bytes.error().code == ENOENT) {
+    ByteWriter out;
+    out.put_raw(as_bytes(kOwnerMagic)).put_u32(kOwnerVersion).put_raw(repository.bytes);
+    return write_file_durably(folder, file, out.written(), kFileMode);
+  }
+  SATCHEL_TRY(bytes);
+  SATCHEL_ASSIGN(const auto owner, decode_owner(*bytes, directory));
+  if (owner == repository) return {};
+  return Error{.code = EUCLEAN,
+               .sat = Sat::kWrongRepository,
+               .message = fmt::format("it belongs to repository {}, and this one is {}",
+                                      owner.hex(), repository.hex()),
+               .path = directory.text,
+               .hint = "use the repository it was made with, or another store"};
+}
+
+Result<store::MetadataDb> open_cache(const HostPath& directory) {
+  store::MetadataDbOptions options;
+  options.families = {"pages", "small"};
+  return store::MetadataDb::open(directory / "cache", options);
+}
+
+}  // namespace
+
+StoreSlot StoreSlot::workspace(const store::RefName& user) {
+  return {user.text(), false};
+}
+StoreSlot StoreSlot::image(const store::RefName& image, store::VersionNumber number) {
+  return {fmt::format("@{}@{}", image.text(), number), true};
+}
+
+struct ClientStore::State {
+  State(HostPath where, UniqueFd held_lock, store::ObjectStore shared_store,
+        std::optional<store::ObjectStore> own_store, store::MetadataDb cache_db)
+      : directory(std::move(where)),
+        lock(std::move(held_lock)),
+        shared(std::move(shared_store)),
+        own(std::move(own_store)),
+        cache(std::move(cache_db)),
+        metadata(cache) {}
+
+  HostPath directory;
+  UniqueFd lock;  // first: everything below is closed before it is given up
+  store::ObjectStore shared;
+  std::optional<store::ObjectStore> own;
+  store::MetadataDb cache;
+  CachedMetadata metadata;
+};
+
+ClientStore::ClientStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ClientStore::~ClientStore() = default;
+
+namespace {
+
+struct TakenSlot {
+  HostPath directory;
+  UniqueFd folder;
+  UniqueFd lock;
+};
+
+/// A workspace has one folder; an image has as many as it is mounted times.
+Result<TakenSlot> take_slot(int root, const HostPath& root_path, const StoreSlot& slot) {
+  for (unsigned sibling = 0;; ++sibling) {
+    const std::string folder =
+        "ws/" + slot.folder() + (sibling == 0 ? "" : fmt::format(".{}", sibling));
+    TakenSlot taken;
+    taken.directory = root_path / folder;
+    SATCHEL_ASSIGN(taken.folder, make_folder(root, folder));
+    auto lock = take_lock(taken.folder.get(), taken.directory);
+    if (lock) {
+      taken.lock = std::move(*lock);
+      return taken;
+    }
+    const bool is_taken = lock.error().sat == Sat::kStoreInUse;
+    if (!is_taken || !slot.is_image() || sibling + 1 == kImageSlotsMax) return lock.error();
+  }
+}
+
+}  // namespace
+
+Result<HostPath> ClientStore::prepare_index_directory(const HostPath& root, const StoreSlot& slot) {
+  SATCHEL_ASSIGN(const auto root_fd, open_root(root));
+  const std::string folder = "ws/" + slot.folder() + "/index";
+  SATCHEL_TRY(make_folder(root_fd.get(), folder));
+  return root / folder;
+}
+
+Result<std::unique_ptr<ClientStore>> ClientStore::open(const HostPath& root, const StoreSlot& slot,
+                                                       const store::RepositoryId& repository) {
+  SATCHEL_ASSIGN(const auto root_fd, open_root(root));
+  SATCHEL_ASSIGN(auto taken, take_slot(root_fd.get(), root, slot));
+  SATCHEL_TRY(check_owner(taken.folder.get(), taken.directory, repository));
+  SATCHEL_TRY(make_folder(root_fd.get(), "shared"));
+  SATCHEL_ASSIGN(auto shared, store::ObjectStore::open(root / "shared"));
+  std::optional<store::ObjectStore> own;
+  if (!slot.is_image()) {
+    SATCHEL_ASSIGN(auto opened, store::ObjectStore::open(taken.directory));
+    own.emplace(std::move(opened));
+  }
+  SATCHEL_ASSIGN(auto cache, open_cache(taken.directory));
+  return std::unique_ptr<ClientStore>(new ClientStore(
+      std::make_unique<State>(std::move(taken.directory), std::move(taken.lock), std::move(shared),
+                              std::move(own), std::move(cache))));
+}
+
+const HostPath& ClientStore::directory() const {
+  return state_->directory;
+}
+store::ObjectStore& ClientStore::shared_objects() {
+  return state_->shared;
+}
+store::ObjectStore& ClientStore::own_objects() {
+  return state_->own ? *state_->own : state_->shared;
+}
+store::MetadataDb& ClientStore::cache() {
+  return state_->cache;
+}
+store::Family ClientStore::small_contents() const {
+  return kSmall;
+}
+store::MetadataCache& ClientStore::metadata_cache() {
+  return state_->metadata;
+}
+
+}  // namespace satchel::fs

@@ -1,0 +1,615 @@
+#include "fs/fuse_ops.h"
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <algorithm>
+
+namespace satchel::fs {
+namespace {
+
+constexpr unsigned kWriteBytesMax = 1U << 20U;
+constexpr unsigned kBackgroundMax = 64;
+constexpr unsigned kCongestion = 48;
+constexpr std::size_t kGroupsMax = 65'536;  // NGROUPS_MAX
+constexpr const char* kAccessAcl = "system.posix_acl_access";
+
+View& view(fuse_req_t req) {
+  return served(req).view;
+}
+NodeId node_of(fuse_ino_t ino) {
+  return NodeId{ino};
+}
+HandleId handle_of(const fuse_file_info* info) {
+  return HandleId{info->fh};
+}
+
+Caller caller_of(fuse_req_t req) {
+  const fuse_ctx* const context = fuse_req_ctx(req);
+  return {.uid = context->uid, .gid = context->gid, .pid = context->pid, .umask = context->umask};
+}
+
+Result<EntryReply> entry(Result<NodeReply> node) {
+  SATCHEL_TRY(node);
+  return EntryReply{*std::move(node)};
+}
+
+// libfuse tells since 3.18.3 whether the kernel wants suid and sgid gone, which it decides by
+// CAP_FSETID. Without that, everybody but root loses them: too often is safe.
+template <typename Info>
+bool must_kill_suid(fuse_req_t req, const Info& info) {
+  if constexpr (requires { info.kill_suidgid; }) {
+    return info.kill_suidgid != 0;
+  } else {
+    return fuse_req_ctx(req)->uid != 0;
+  }
+}
+
+/// For requests that carry no kill flag though they change bytes.
+Result<void> kill_suid_of_others(fuse_req_t req, NodeId node, HandleId handle) {
+  const Caller caller = caller_of(req);
+  if (caller.uid == 0) return {};
+  SATCHEL_ASSIGN(const NodeStat stat, view(req).get_attributes(node));
+  if ((stat.mode & (S_ISUID | S_ISGID)) == 0) return {};
+  AttributeChange change;
+  change.kill_suid = true;
+  SATCHEL_TRY(view(req).set_attributes(node, handle, change, caller));
+  return {};
+}
+
+template <typename Operations>
+void want(fuse_conn_info* connection, Operations capabilities) {
+  for (const auto capability : capabilities) {
+    // False where the kernel lacks it; then requests come in the older way, which is served too.
+    (void)fuse_set_feature_flag(connection, capability);
+  }
+}
+
+void op_init(void* user_data, fuse_conn_info* connection) {
+  auto& mount = *static_cast<ServedView*>(user_data);
+  mount.requests.count("init");
+  want(connection,
+       std::array<std::uint64_t, 10>{
+           FUSE_CAP_ASYNC_READ, FUSE_CAP_ATOMIC_O_TRUNC, FUSE_CAP_PARALLEL_DIROPS,
+           FUSE_CAP_READDIRPLUS, FUSE_CAP_READDIRPLUS_AUTO, FUSE_CAP_POSIX_ACL, FUSE_CAP_DONT_MASK,
+           FUSE_CAP_HANDLE_KILLPRIV_V2, FUSE_CAP_EXPLICIT_INVAL_DATA, FUSE_CAP_CACHE_SYMLINKS});
+  // Not the writeback cache: the kernel would then own sizes and times, and it excludes
+  // passthrough.
+  for (const std::uint64_t capability : {FUSE_CAP_WRITEBACK_CACHE, FUSE_CAP_AUTO_INVAL_DATA,
+                                         FUSE_CAP_FLOCK_LOCKS, FUSE_CAP_POSIX_LOCKS}) {
+    fuse_unset_feature_flag(connection, capability);
+  }
+  connection->max_write = kWriteBytesMax;
+  connection->max_background = kBackgroundMax;
+  connection->congestion_threshold = kCongestion;
+  connection->time_gran = 1;
+  mount.is_ready.store(true);
+}
+
+void op_destroy(void* user_data) {
+  static_cast<ServedView*>(user_data)->requests.count("destroy");
+}
+
+// Names and attributes.
+
+void op_lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
+  answer(req, "lookup", [&]() -> Result<EntryReply> {
+    SATCHEL_ASSIGN(const auto parsed, Name::parse(name));
+    auto found = view(req).lookup(node_of(parent), parsed);
+    if (!found && found.error().code == ENOENT) return EntryReply{};
+    return entry(std::move(found));
+  });
+}
+
+void op_forget(fuse_req_t req, fuse_ino_t ino, std::uint64_t lookups) {
+  answer(req, "forget", [&]() -> Result<NoReply> {
+    view(req).forget(node_of(ino), lookups);
+    return NoReply{};
+  });
+}
+
+void op_forget_multi(fuse_req_t req, std::size_t count, fuse_forget_data* forgets) {
+  answer(req, "forget_multi", [&]() -> Result<NoReply> {
+    for (const fuse_forget_data& forget : std::span(forgets, count)) {
+      view(req).forget(node_of(forget.ino), forget.nlookup);
+    }
+    return NoReply{};
+  });
+}
+
+void op_getattr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* /*info*/) {
+  answer(req, "getattr", [&]() -> Result<AttributesReply> {
+    SATCHEL_ASSIGN(const auto stat, view(req).get_attributes(node_of(ino)));
+    return AttributesReply{stat};
+  });
+}
+
+AttributeChange to_change(const struct stat& values, int fields, const fuse_file_info* info) {
+  const auto has = [&](int field) { return (fields & field) != 0; };
+  AttributeChange change;
+  if (has(FUSE_SET_ATTR_MODE)) change.mode = values.st_mode & 07777U;
+  if (has(FUSE_SET_ATTR_UID)) change.uid = values.st_uid;
+  if (has(FUSE_SET_ATTR_GID)) change.gid = values.st_gid;
+  if (has(FUSE_SET_ATTR_SIZE)) change.size = static_cast<std::uint64_t>(values.st_size);
+  change.atime_now = has(FUSE_SET_ATTR_ATIME_NOW);
+  change.mtime_now = has(FUSE_SET_ATTR_MTIME_NOW);
+  if (has(FUSE_SET_ATTR_ATIME) && !change.atime_now) change.atime = Timestamp::from(values.st_atim);
+  if (has(FUSE_SET_ATTR_MTIME) && !change.mtime_now) change.mtime = Timestamp::from(values.st_mtim);
+  // ftruncate(2) sets mtime even if the size stays; the kernel leaves that to us.
+  if (change.size && info != nullptr && !change.mtime) change.mtime_now = true;
+  change.kill_suid = has(FUSE_SET_ATTR_KILL_SUID);
+  return change;
+}
+
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat* values, int fields,
+                fuse_file_info* info) {
+  answer(req, "setattr", [&]() -> Result<AttributesReply> {
+    const auto handle = info != nullptr ? std::optional(handle_of(info)) : std::nullopt;
+    SATCHEL_ASSIGN(const auto stat,
+                   view(req).set_attributes(node_of(ino), handle, to_change(*values, fields, info),
+                                            caller_of(req)));
+    return AttributesReply{stat};
+  });
+}
+
+void op_readlink(fuse_req_t req, fuse_ino_t ino) {
+  answer(req, "readlink", [&]() -> Result<LinkTargetReply> {
+    SATCHEL_ASSIGN(auto target, view(req).read_link(node_of(ino)));
+    return LinkTargetReply{std::move(target)};
+  });
+}
+
+// Changes of names.
+
+void op_mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, dev_t rdev) {
+  answer(req, "mknod", [&]() -> Result<EntryReply> {
+    SATCHEL_ASSIGN(const auto parsed, Name::parse(name));
+    return entry(view(req).make_node(node_of(parent), parsed, mode, rdev, caller_of(req)));
+  });
+}
+
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode) {
+  answer(req, "mkdir", [&]() -> Result<EntryReply> {
+    SATCHEL_ASSIGN(const auto parsed, Name::parse(name));
+    return entry(view(req).make_directory(node_of(parent), parsed, mode, caller_of(req)));
+  });
+}
+
+void op_symlink(fuse_req_t req, const char* target, fuse_ino_t parent, const char* name) {
+  answer(req, "symlink", [&]() -> Result<EntryReply> {
+    SATCHEL_ASSIGN(const auto parsed, Name::parse(name));
+    return entry(view(req).make_symlink(node_of(parent), parsed, target, caller_of(req)));
+  });
+}
+
+void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char* new_name) {
+  answer(req, "link", [&]() -> Result<EntryReply> {
+    SATCHEL_ASSIGN(const auto parsed, Name::parse(new_name));
+    return entry(view(req).link(node_of(ino), node_of(new_parent), parsed));
+  });
+}
+
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char* name) {
+  answer(req, "unlink", [&]() -> Result<void> {
+    SATCHEL_ASSIGN(const auto parsed, Name::parse(name));
+    return view(req).unlink(node_of(parent), parsed);
+  });
+}
+
+void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char* name) {
+  answer(req, "rmdir", [&]() -> Result<void> {
+    SATCHEL_ASSIGN(const auto parsed, Name::parse(name));
+    return view(req).remove_directory(node_of(parent), parsed);
+  });
+}
+
+Result<RenameMode> to_rename_mode(unsigned flags) {
+  switch (flags) {
+    case 0:
+      return RenameMode::kReplace;
+    case RENAME_NOREPLACE:
+      return RenameMode::kNoReplace;
+    case RENAME_EXCHANGE:
+      return RenameMode::kExchange;
+    case RENAME_WHITEOUT:
+      return RenameMode::kWhiteout;
+    default:
+      return Error{.code = EINVAL};
+  }
+}
+
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t new_parent,
+               const char* new_name, unsigned flags) {
+  answer(req, "rename", [&]() -> Result<void> {
+    SATCHEL_ASSIGN(const auto from, Name::parse(name));
+    SATCHEL_ASSIGN(const auto to, Name::parse(new_name));
+    SATCHEL_ASSIGN(const auto mode, to_rename_mode(flags));
+    return view(req).rename(node_of(parent), from, node_of(new_parent), to, mode, caller_of(req));
+  });
+}
+
+// Files.
+
+void op_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode,
+               fuse_file_info* info) {
+  answer(req, "create", [&]() -> Result<CreatedReply> {
+    SATCHEL_ASSIGN(const auto parsed, Name::parse(name));
+    SATCHEL_ASSIGN(auto created,
+                   view(req).create(node_of(parent), parsed, mode, info->flags, caller_of(req)));
+    return CreatedReply{std::move(created), *info};
+  });
+}
+
+void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, fuse_file_info* info) {
+  answer(req, "tmpfile", [&]() -> Result<CreatedReply> {
+    SATCHEL_ASSIGN(auto created,
+                   view(req).create_unnamed(node_of(parent), mode, info->flags, caller_of(req)));
+    return CreatedReply{std::move(created), *info};
+  });
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* info) {
+  answer(req, "open", [&]() -> Result<FileOpenReply> {
+    const bool truncates = (info->flags & O_TRUNC) != 0;
+    SATCHEL_ASSIGN(auto open, view(req).open_file(node_of(ino), info->flags & ~O_TRUNC));
+    if (truncates) {
+      AttributeChange change;
+      change.size = 0;
+      change.mtime_now = true;
+      change.kill_suid = must_kill_suid(req, *info);
+      const auto truncated =
+          view(req).set_attributes(node_of(ino), open.handle, change, caller_of(req));
+      if (!truncated) {
+        view(req).release(open.handle);
+        return truncated.error();
+      }
+    }
+    return FileOpenReply{open, *info};
+  });
+}
+
+/// A buffer that fuse_reply_buf() need not copy: the ring's own if the request came by io_uring,
+/// else one per thread.
+std::span<char> reply_buffer(fuse_req_t req, std::size_t size) {
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
+  char* payload = nullptr;
+  std::size_t payload_bytes = 0;
+  if (fuse_req_is_uring(req) && fuse_req_get_payload(req, &payload, &payload_bytes, nullptr) == 0) {
+    return {payload, std::min(size, payload_bytes)};
+  }
+#else
+  (void)req;  // only the ring has buffers of requests
+#endif
+  thread_local std::vector<char> buffer;
+  if (buffer.size() < size) buffer.resize(size);
+  return {buffer.data(), size};
+}
+
+void op_read(fuse_req_t req, fuse_ino_t /*ino*/, std::size_t size, off_t offset,
+             fuse_file_info* info) {
+  answer(req, "read", [&]() -> Result<BytesReply> {
+    const std::span<char> buffer = reply_buffer(req, size);
+    SATCHEL_ASSIGN(const auto count,
+                   view(req).read(handle_of(info), static_cast<std::uint64_t>(offset),
+                                  std::as_writable_bytes(buffer)));
+    return BytesReply{buffer.data(), count};
+  });
+}
+
+void op_write(fuse_req_t req, fuse_ino_t /*ino*/, const char* bytes, std::size_t size, off_t offset,
+              fuse_file_info* info) {
+  answer(req, "write", [&]() -> Result<WrittenReply> {
+    // Pages of a mapping: where they belong, and by nobody who could lose suid for it.
+    const bool is_page = info->writepage != 0;
+    const bool append = !is_page && (info->flags & O_APPEND) != 0;
+    SATCHEL_ASSIGN(
+        const auto count,
+        view(req).write(handle_of(info), static_cast<std::uint64_t>(offset),
+                        as_bytes({bytes, size}), append, !is_page && must_kill_suid(req, *info)));
+    return WrittenReply{count};
+  });
+}
+
+void op_release(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* info) {
+  answer(req, "release", [&]() -> Result<void> {
+    view(req).release(handle_of(info));
+    return {};
+  });
+}
+
+void op_fsync(fuse_req_t req, fuse_ino_t /*ino*/, int data_only, fuse_file_info* info) {
+  answer(req, "fsync", [&] { return view(req).sync_file(handle_of(info), data_only != 0); });
+}
+
+Result<FallocateMode> to_fallocate_mode(int mode) {
+  switch (mode) {
+    case 0:
+      return FallocateMode::kAllocate;
+    case FALLOC_FL_KEEP_SIZE:
+      return FallocateMode::kKeepSize;
+    case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
+      return FallocateMode::kPunchHole;
+    case FALLOC_FL_ZERO_RANGE:
+      return FallocateMode::kZeroRange;
+    case FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE:
+      return FallocateMode::kZeroRangeKeepSize;
+    default:
+      return Error{.code = EOPNOTSUPP};
+  }
+}
+
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
+                  fuse_file_info* info) {
+  answer(req, "fallocate", [&]() -> Result<void> {
+    SATCHEL_ASSIGN(const auto parsed, to_fallocate_mode(mode));
+    SATCHEL_TRY(kill_suid_of_others(req, node_of(ino), handle_of(info)));
+    return view(req).fallocate(handle_of(info), parsed, static_cast<std::uint64_t>(offset),
+                               static_cast<std::uint64_t>(length));
+  });
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t /*ino*/, off_t offset, int whence, fuse_file_info* info) {
+  answer(req, "lseek", [&]() -> Result<OffsetReply> {
+    SATCHEL_ASSIGN(const auto found,
+                   view(req).seek(handle_of(info), static_cast<std::uint64_t>(offset), whence));
+    return OffsetReply{found};
+  });
+}
+
+void op_copy_file_range(fuse_req_t req, fuse_ino_t /*ino_in*/, off_t offset_in,
+                        fuse_file_info* info_in, fuse_ino_t ino_out, off_t offset_out,
+                        fuse_file_info* info_out, std::size_t length, int /*flags*/) {
+  answer(req, "copy_file_range", [&]() -> Result<WrittenReply> {
+    SATCHEL_TRY(kill_suid_of_others(req, node_of(ino_out), handle_of(info_out)));
+    SATCHEL_ASSIGN(
+        const auto count,
+        view(req).copy_range(handle_of(info_in), static_cast<std::uint64_t>(offset_in),
+                             handle_of(info_out), static_cast<std::uint64_t>(offset_out), length));
+    return WrittenReply{count};
+  });
+}
+
+// Directories.
+
+void op_opendir(fuse_req_t req, fuse_ino_t ino, fuse_file_info* info) {
+  answer(req, "opendir", [&]() -> Result<DirectoryOpenReply> {
+    SATCHEL_ASSIGN(const auto handle, view(req).open_directory(node_of(ino)));
+    return DirectoryOpenReply{handle, *info};
+  });
+}
+
+/// The items from `offset` on that fit into `size` bytes, each taking what `bytes_of` says.
+Result<std::vector<View::DirectoryItem>> items_that_fit(fuse_req_t req, HandleId handle,
+                                                        off_t offset, std::size_t size,
+                                                        std::size_t (*bytes_of)(fuse_req_t,
+                                                                                const char*)) {
+  std::vector<View::DirectoryItem> items;
+  std::size_t used = 0;
+  SATCHEL_TRY(view(req).read_directory(handle, static_cast<std::uint64_t>(offset),
+                                       [&](const View::DirectoryItem& item) {
+                                         used += bytes_of(req, item.name.c_str());
+                                         if (used > size) return false;
+                                         items.push_back(item);
+                                         return true;
+                                       }));
+  return items;
+}
+
+struct stat to_stat(const View::DirectoryItem& item) {
+  struct stat stat {};
+  stat.st_ino = item.ino;
+  stat.st_mode = item.type;
+  return stat;
+}
+
+void op_readdir(fuse_req_t req, fuse_ino_t /*ino*/, std::size_t size, off_t offset,
+                fuse_file_info* info) {
+  answer(req, "readdir", [&]() -> Result<BytesReply> {
+    SATCHEL_ASSIGN(
+        const auto items,
+        items_that_fit(req, handle_of(info), offset, size, [](fuse_req_t r, const char* name) {
+          return fuse_add_direntry(r, nullptr, 0, name, nullptr, 0);
+        }));
+    const std::span<char> buffer = reply_buffer(req, size);
+    std::size_t used = 0;
+    for (const auto& item : items) {
+      const struct stat stat = to_stat(item);
+      used +=
+          fuse_add_direntry(req, buffer.data() + used, buffer.size() - used,
+                            item.name.c_str(), &stat, static_cast<off_t>(item.next_offset));
+    }
+    return BytesReply{buffer.data(), used};
+  });
+}
+
+bool is_dot(const std::string& name) {
+  return name == "." || name == "..";
+}
+
+/// What the kernel is told of `item`: its node if it is still there, else type and number only.
+Result<fuse_entry_param> entry_param_of(fuse_req_t req, NodeId directory,
+                                        const View::DirectoryItem& item,
+                                        std::vector<NodeId>& nodes) {
+  fuse_entry_param plain{};
+  plain.attr = to_stat(item);
+  if (is_dot(item.name)) return plain;
+  const auto found = view(req).lookup(directory, Name::checked(item.name));
+  if (!found && found.error().code == ENOENT) return plain;
+  SATCHEL_TRY(found);
+  nodes.push_back(found->node);
+  return to_entry_param(*found);
+}
+
+Result<DirectoryPlusReply> read_directory_plus(fuse_req_t req, NodeId directory, std::size_t size,
+                                               off_t offset, HandleId handle) {
+  SATCHEL_ASSIGN(const auto items,
+                 items_that_fit(req, handle, offset, size, [](fuse_req_t r, const char* name) {
+                   return fuse_add_direntry_plus(r, nullptr, 0, name, nullptr, 0);
+                 }));
+  const std::span<char> buffer = reply_buffer(req, size);
+  DirectoryPlusReply reply;
+  reply.entries.bytes = buffer.data();
+  for (const auto& item : items) {
+    const auto param = entry_param_of(req, directory, item, reply.nodes);
+    if (!param) {
+      if (reply.entries.size > 0) break;  // the error comes with the next request
+      return param.error();
+    }
+    reply.entries.size += fuse_add_direntry_plus(
+        req, buffer.data() + reply.entries.size, buffer.size() - reply.entries.size,
+        item.name.c_str(), &*param, static_cast<off_t>(item.next_offset));
+  }
+  return reply;
+}
+
+void op_readdirplus(fuse_req_t req, fuse_ino_t ino, std::size_t size, off_t offset,
+                    fuse_file_info* info) {
+  answer(req, "readdirplus",
+         [&] { return read_directory_plus(req, node_of(ino), size, offset, handle_of(info)); });
+}
+
+void op_releasedir(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* info) {
+  answer(req, "releasedir", [&]() -> Result<void> {
+    view(req).release_directory(handle_of(info));
+    return {};
+  });
+}
+
+void op_fsyncdir(fuse_req_t req, fuse_ino_t /*ino*/, int /*data_only*/, fuse_file_info* info) {
+  answer(req, "fsyncdir", [&] { return view(req).sync_directory(handle_of(info)); });
+}
+
+// Extended attributes and the filesystem.
+
+bool is_in_group(fuse_req_t req, gid_t gid) {
+  if (fuse_req_ctx(req)->gid == gid) return true;
+  std::vector<gid_t> groups(64);
+  for (;;) {
+    const int count = fuse_req_getgroups(req, static_cast<int>(groups.size()), groups.data());
+    if (count < 0) return false;  // then sgid goes: too often is safe
+    const auto total = static_cast<std::size_t>(count);
+    if (total <= groups.size() || groups.size() >= kGroupsMax) {
+      groups.resize(std::min(total, groups.size()));
+      return std::ranges::find(groups, gid) != groups.end();
+    }
+    groups.resize(std::min(total, kGroupsMax));
+  }
+}
+
+/// As chmod(2): an ACL set by somebody outside of the file's group takes its sgid bit away. The
+/// kernel leaves that to us.
+Result<void> drop_sgid_after_acl(fuse_req_t req, NodeId node) {
+  const Caller caller = caller_of(req);
+  if (caller.uid == 0) return {};
+  SATCHEL_ASSIGN(const NodeStat stat, view(req).get_attributes(node));
+  if ((stat.mode & S_ISGID) == 0 || is_in_group(req, stat.gid)) return {};
+  AttributeChange change;
+  change.mode = stat.mode & 07777U & ~mode_t{S_ISGID};
+  SATCHEL_TRY(view(req).set_attributes(node, std::nullopt, change, caller));
+  return {};
+}
+
+Result<XattrMode> to_xattr_mode(int flags) {
+  switch (flags) {
+    case 0:
+      return XattrMode::kAny;
+    case XATTR_CREATE:
+      return XattrMode::kCreate;
+    case XATTR_REPLACE:
+      return XattrMode::kReplace;
+    default:
+      return Error{.code = EINVAL};
+  }
+}
+
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char* name, const char* value,
+                 std::size_t size, int flags) {
+  answer(req, "setxattr", [&]() -> Result<void> {
+    SATCHEL_ASSIGN(const auto mode, to_xattr_mode(flags));
+    SATCHEL_TRY(view(req).set_xattr(node_of(ino), name, {value, size}, mode));
+    if (std::string_view(name) == kAccessAcl) return drop_sgid_after_acl(req, node_of(ino));
+    return {};
+  });
+}
+
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char* name, std::size_t size) {
+  answer(req, "getxattr", [&]() -> Result<XattrReply> {
+    SATCHEL_ASSIGN(auto value, view(req).get_xattr(node_of(ino), name));
+    return XattrReply{std::move(value), size};
+  });
+}
+
+void op_listxattr(fuse_req_t req, fuse_ino_t ino, std::size_t size) {
+  answer(req, "listxattr", [&]() -> Result<XattrReply> {
+    SATCHEL_ASSIGN(const auto names, view(req).list_xattrs(node_of(ino)));
+    std::string list;
+    for (const std::string& name : names) list.append(name).push_back('\0');
+    return XattrReply{std::move(list), size};
+  });
+}
+
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char* name) {
+  answer(req, "removexattr", [&] { return view(req).remove_xattr(node_of(ino), name); });
+}
+
+void op_statfs(fuse_req_t req, fuse_ino_t /*ino*/) {
+  answer(req, "statfs", [&]() -> Result<FilesystemReply> {
+    SATCHEL_ASSIGN(const auto stat, view(req).filesystem_stat());
+    return FilesystemReply{stat};
+  });
+}
+
+fuse_lowlevel_ops make_operations() {
+  fuse_lowlevel_ops ops{};
+  ops.init = op_init;
+  ops.destroy = op_destroy;
+  ops.lookup = op_lookup;
+  ops.forget = op_forget;
+  ops.forget_multi = op_forget_multi;
+  ops.getattr = op_getattr;
+  ops.setattr = op_setattr;
+  ops.readlink = op_readlink;
+  ops.mknod = op_mknod;
+  ops.mkdir = op_mkdir;
+  ops.unlink = op_unlink;
+  ops.rmdir = op_rmdir;
+  ops.symlink = op_symlink;
+  ops.rename = op_rename;
+  ops.link = op_link;
+  ops.create = op_create;
+  ops.tmpfile = op_tmpfile;
+  ops.open = op_open;
+  ops.read = op_read;
+  ops.write = op_write;
+  ops.release = op_release;
+  ops.fsync = op_fsync;
+  ops.fallocate = op_fallocate;
+  ops.lseek = op_lseek;
+  ops.copy_file_range = op_copy_file_range;
+  ops.opendir = op_opendir;
+  ops.readdir = op_readdir;
+  ops.readdirplus = op_readdirplus;
+  ops.releasedir = op_releasedir;
+  ops.fsyncdir = op_fsyncdir;
+  ops.setxattr = op_setxattr;
+  ops.getxattr = op_getxattr;
+  ops.listxattr = op_listxattr;
+  ops.removexattr = op_removexattr;
+  ops.statfs = op_statfs;
+  // No flush: every write has reached the view when write(2) returns, and after one ENOSYS the
+  // kernel does not ask again. No getlk, setlk, flock: the kernel keeps locks itself. No ioctl and
+  // poll: the kernel's defaults are right.
+  return ops;
+}
+
+}  // namespace
+
+const fuse_lowlevel_ops& fuse_operations() {
+  static const fuse_lowlevel_ops kOperations = make_operations();
+  return kOperations;
+}
+
+}  // namespace satchel::fs
