@@ -1,8 +1,8 @@
 // The router: what becomes of a path. Used by the view (deny, discard) and by the snapshot (areas).
 #pragma once
 
+#include <cstdint>
 #include <memory>
-#include <span>
 
 #include "policies/rule.h"
 #include "store/ids.h"
@@ -10,11 +10,22 @@
 
 namespace satchel::redirector {
 
-/// Pure and thread-safe. Rules see the path from the view's root and whether it is a directory.
+/// Whether what stands below a directory travels.
+enum class Coverage : std::uint8_t {
+  kAll,    ///< every path that could ever stand there
+  kNone,   ///< none of them
+  kMixed,  ///< it depends on the path, or would be too dear to say
+};
+
+/// Pure and thread-safe. Rules see the path from the view's root and what kind it is.
 class Router {
  public:
   virtual ~Router() = default;
-  [[nodiscard]] virtual policies::Decision decide(const RelativePath& path, store::Kind kind) const = 0;
+  [[nodiscard]] virtual policies::Decision decide(const RelativePath& path,
+                                                  store::Kind kind) const = 0;
+  /// What decide().travels() says of all paths below `directory`, itself left out. Lets a snapshot
+  /// take or leave a whole directory without reading it, so kMixed costs time but is never wrong.
+  [[nodiscard]] virtual Coverage coverage_below(const RelativePath& directory) const;
   /// SHA-256 of the canonical text of all rules: two devices with the same id decide alike.
   [[nodiscard]] virtual store::RulesId rules_id() const = 0;
 };
@@ -22,8 +33,9 @@ class Router {
 /// The area that a travelling path belongs to.
 store::Area area_of(const policies::Decision& decision);
 
-/// The rules that are built in: under /usr, /opt, /lib*, /bin, /sbin and the package databases `image class=app`; /home `sync class=data` with hidden names and
-/// the rest `sync class=sysdata`; /tmp, /run, /var/tmp, /var/cache, /var/log, /proc, /sys, /dev `local`; the machine's own names `machine`.
+/// The rules that are built in, for paths that no rule file speaks of. Of two rules that match, the
+/// one with the longer path decides. A directory that holds only what stays on this device travels
+/// itself, so that it exists everywhere.
 std::unique_ptr<Router> make_builtin_router();
 
 }  // namespace satchel::redirector

@@ -1,0 +1,341 @@
+#include "redirector/router.h"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace satchel::redirector {
+namespace {
+
+using policies::Action;
+using policies::Decision;
+
+RelativePath path_of(const std::string& text) {
+  auto path = RelativePath::parse(text);
+  REQUIRE(path.has_value());
+  return *path;
+}
+
+/// "sync data", "image app", "machine", "local".
+std::string in_words(const Decision& decision) {
+  std::string words(policies::to_text(decision.action));
+  if (decision.action == Action::kSync || decision.action == Action::kImage) {
+    words.append(" ").append(policies::to_text(decision.data_class));
+  }
+  return words;
+}
+
+struct Row {
+  std::string path;
+  std::string expected;
+};
+
+const std::vector<Row>& known_paths() {
+  static const std::vector<Row> kRows = {
+      {"/usr", "image app"},
+      {"/usr/bin", "image app"},
+      {"/usr/bin/bash", "image app"},
+      {"/usr/lib/x86_64-linux-gnu/libc.so.6", "image app"},
+      {"/usr/local/bin/tool", "image app"},
+      {"/usr/share/doc/bash/copyright", "image app"},
+      {"/usr/share/icons/hicolor/48x48/apps/firefox.png", "image app"},
+      {"/usr/lib/firefox-esr/firefox-esr", "image app"},
+      {"/usr/include/stdio.h", "image app"},
+      {"/usr/share/locale/de/LC_MESSAGES/git.mo", "image app"},
+      {"/opt", "image app"},
+      {"/opt/tool/run", "image app"},
+      {"/opt/.hidden", "image app"},
+      {"/bin", "image app"},
+      {"/bin/sh", "image app"},
+      {"/sbin", "image app"},
+      {"/sbin/init", "image app"},
+      {"/lib", "image app"},
+      {"/lib/systemd/system/ssh.service", "image app"},
+      {"/lib32", "image app"},
+      {"/lib64", "image app"},
+      {"/lib64/ld-linux-x86-64.so.2", "image app"},
+      {"/libx32", "image app"},
+      {"/var/lib/dpkg", "image app"},
+      {"/var/lib/dpkg/status", "image app"},
+      {"/var/lib/dpkg/info/bash.list", "image app"},
+      {"/var/lib/dpkg/lock", "image app"},
+      {"/var/lib/dpkg/alternatives/editor", "image app"},
+      {"/var/lib/apt/extended_states", "image app"},
+      {"/etc/passwd", "image app"},
+      {"/etc/passwd-", "image app"},
+      {"/etc/group", "image app"},
+      {"/etc/group-", "image app"},
+      {"/etc/shadow", "image app"},
+      {"/etc/shadow-", "image app"},
+      {"/etc/gshadow", "image app"},
+      {"/etc/gshadow-", "image app"},
+      {"/etc/sudoers.d", "image app"},
+      {"/etc/sudoers.d/ada", "image app"},
+      {"/etc/apt", "image app"},
+      {"/etc/apt/sources.list", "image app"},
+      {"/etc/apt/sources.list.d/debian.sources", "image app"},
+      {"/etc/apt/trusted.gpg.d/key.asc", "image app"},
+      {"/etc/pam.d", "image app"},
+      {"/etc/pam.d/common-auth", "image app"},
+      {"/home/ada", "sync data"},
+      {"/home/ada/Documents", "sync data"},
+      {"/home/ada/Documents/letter.odt", "sync data"},
+      {"/home/ada/Documents/.hidden-inside", "sync data"},
+      {"/home/ada/Pictures/2024/a.jpg", "sync data"},
+      {"/home/ada/target/debug/app", "sync data"},
+      {"/home/ada/tmp/x", "sync data"},
+      {"/home/ada/usr/bin/x", "sync data"},
+      {"/home/ada/src/project/.git/config", "sync data"},
+      {"/home/ada/src/.cache/x", "sync data"},
+      {"/home/ada/cache/.cache", "sync data"},
+      {"/home/bob/Desktop/run.desktop", "sync data"},
+      {"/home/ada/new\nline", "sync data"},
+      {"/home/ada/etc/passwd", "sync data"},
+      {"/home/lost+found", "sync data"},
+      {"/home/lost+found/x", "sync data"},
+      {"/root/notes", "sync data"},
+      {"/root/bin/backup.sh", "sync data"},
+      {"/root/dir/.config/x", "sync data"},
+      {"/home/ada/var/log/x", "sync data"},
+      {"/home/ada/a/b/c/d/e/f/g/h", "sync data"},
+      {"/home/\303\244da/Dokumente", "sync data"},
+      {"/home/ada/.bashrc", "sync sysdata"},
+      {"/home/ada/.profile", "sync sysdata"},
+      {"/home/ada/.config", "sync sysdata"},
+      {"/home/ada/.config/dconf/user", "sync sysdata"},
+      {"/home/ada/.config/mozilla/firefox/profiles.ini", "sync sysdata"},
+      {"/home/ada/.mozilla/firefox/x.default/key4.db", "sync sysdata"},
+      {"/home/ada/.ssh/id_ed25519", "sync sysdata"},
+      {"/home/ada/.ssh/known_hosts", "sync sysdata"},
+      {"/home/ada/.gnupg/pubring.kbx", "sync sysdata"},
+      {"/home/ada/.local/share/keyrings/login.keyring", "sync sysdata"},
+      {"/home/ada/.local/state/x", "sync sysdata"},
+      {"/home/ada/.cache", "sync sysdata"},
+      {"/home/ada/.cached", "sync sysdata"},
+      {"/home/ada/.cached/x", "sync sysdata"},
+      {"/home/ada/.vimrc", "sync sysdata"},
+      {"/home/ada/.var/app/org.x/config/y", "sync sysdata"},
+      {"/home/ada/.gitconfig", "sync sysdata"},
+      {"/home/ada/.bash_history", "sync sysdata"},
+      {"/home/bob/.config/monitors.xml", "sync sysdata"},
+      {"/home/bob/.zshrc", "sync sysdata"},
+      {"/root", "sync sysdata"},
+      {"/root/.bashrc", "sync sysdata"},
+      {"/root/.ssh/authorized_keys", "sync sysdata"},
+      {"/root/.cache", "sync sysdata"},
+      {"/root/.config/x", "sync sysdata"},
+      {"/home", "sync sysdata"},
+      {"/etc", "sync sysdata"},
+      {"/etc/fstab.d", "sync sysdata"},
+      {"/etc/hostname.bak", "sync sysdata"},
+      {"/etc/hosts.allow", "sync sysdata"},
+      {"/etc/hosts.deny", "sync sysdata"},
+      {"/etc/default/keyboard", "sync sysdata"},
+      {"/etc/locale.conf", "sync sysdata"},
+      {"/etc/localtime", "sync sysdata"},
+      {"/etc/timezone", "sync sysdata"},
+      {"/etc/cups/printers.conf", "sync sysdata"},
+      {"/etc/NetworkManager/system-connections/wifi.nmconnection", "sync sysdata"},
+      {"/etc/ssh", "sync sysdata"},
+      {"/etc/ssh/sshd_config", "sync sysdata"},
+      {"/etc/ssh/ssh_config", "sync sysdata"},
+      {"/etc/alternatives/editor", "sync sysdata"},
+      {"/etc/ld.so.cache", "sync sysdata"},
+      {"/etc/systemd/system/multi-user.target.wants/ssh.service", "sync sysdata"},
+      {"/etc/sudoers", "sync sysdata"},
+      {"/etc/subuid", "sync sysdata"},
+      {"/etc/passwdx", "sync sysdata"},
+      {"/etc/groups", "sync sysdata"},
+      {"/etc/apts", "sync sysdata"},
+      {"/etc/X11/xorg.conf", "sync sysdata"},
+      {"/etc/.git/config", "sync sysdata"},
+      {"/var", "sync sysdata"},
+      {"/var/lib", "sync sysdata"},
+      {"/var/lib/apt", "sync sysdata"},
+      {"/var/lib/apt/lists/lock", "sync sysdata"},
+      {"/var/lib/postgresql/15/main/PG_VERSION", "sync sysdata"},
+      {"/var/lib/systemd/timesync/clock", "sync sysdata"},
+      {"/var/lib/dbus", "sync sysdata"},
+      {"/var/lib/dpkgx", "sync sysdata"},
+      {"/var/mail/ada", "sync sysdata"},
+      {"/var/spool/cron/crontabs/ada", "sync sysdata"},
+      {"/var/www/html/index.html", "sync sysdata"},
+      {"/var/backups/dpkg.status.0", "sync sysdata"},
+      {"/var/lib/NetworkManager", "sync sysdata"},
+      {"/var/lib/dhcp", "sync sysdata"},
+      {"/srv/data/x", "sync sysdata"},
+      {"/srv", "sync sysdata"},
+      {"/boot/vmlinuz", "sync sysdata"},
+      {"/boot", "sync sysdata"},
+      {"/media/usb", "sync sysdata"},
+      {"/mnt", "sync sysdata"},
+      {"/initrd.img", "sync sysdata"},
+      {"/data", "sync sysdata"},
+      {"/data/x/y", "sync sysdata"},
+      {"/tmpfile", "sync sysdata"},
+      {"/runner", "sync sysdata"},
+      {"/devices", "sync sysdata"},
+      {"/process", "sync sysdata"},
+      {"/system", "sync sysdata"},
+      {"/usrlocal", "sync sysdata"},
+      {"/optional", "sync sysdata"},
+      {"/binary", "sync sysdata"},
+      {"/home2/ada/x", "sync sysdata"},
+      {"/.dockerenv", "sync sysdata"},
+      {"/.hidden/x", "sync sysdata"},
+      {"/tmp", "sync sysdata"},
+      {"/run", "sync sysdata"},
+      {"/proc", "sync sysdata"},
+      {"/sys", "sync sysdata"},
+      {"/dev", "sync sysdata"},
+      {"/var/log", "sync sysdata"},
+      {"/var/cache", "sync sysdata"},
+      {"/var/tmp", "sync sysdata"},
+      {"/etc/hostname", "machine"},
+      {"/etc/hosts", "machine"},
+      {"/etc/machine-id", "machine"},
+      {"/etc/fstab", "machine"},
+      {"/etc/crypttab", "machine"},
+      {"/etc/adjtime", "machine"},
+      {"/etc/resolv.conf", "machine"},
+      {"/etc/ssh/ssh_host_rsa_key", "machine"},
+      {"/etc/ssh/ssh_host_ed25519_key.pub", "machine"},
+      {"/var/lib/dbus/machine-id", "machine"},
+      {"/var/lib/systemd/random-seed", "machine"},
+      {"/var/lib/NetworkManager/secret_key", "machine"},
+      {"/var/lib/NetworkManager/timestamps", "machine"},
+      {"/var/lib/dhcp/dhclient.leases", "machine"},
+      {"/home/ada/.cache/mozilla/firefox/x", "local"},
+      {"/home/ada/.cache/thumbnails", "local"},
+      {"/home/ada/.cache/.config/x", "local"},
+      {"/home/bob/.cache/pip/http/0", "local"},
+      {"/root/.cache/x", "local"},
+      {"/tmp/x", "local"},
+      {"/tmp/.X11-unix/X0", "local"},
+      {"/tmp/usr/bin/x", "local"},
+      {"/run/user/1000/bus", "local"},
+      {"/run/lock", "local"},
+      {"/run/lock/x", "local"},
+      {"/proc/1/status", "local"},
+      {"/sys/class/net", "local"},
+      {"/dev/null", "local"},
+      {"/dev/shm/x", "local"},
+      {"/dev/pts/0", "local"},
+      {"/var/log/syslog", "local"},
+      {"/var/log/journal/abc/system.journal", "local"},
+      {"/var/log/apt/history.log", "local"},
+      {"/var/cache/apt/archives/bash.deb", "local"},
+      {"/var/cache/debconf/config.dat", "local"},
+      {"/var/cache/man/index.db", "local"},
+      {"/var/tmp/x", "local"},
+      {"/var/tmp/home/ada/x", "local"},
+  };
+  return kRows;
+}
+
+TEST_SUITE("redirector/router") {
+  TEST_CASE("the built-in rules decide real paths") {
+    const auto router = make_builtin_router();
+    CHECK(known_paths().size() >= 150);
+    for (const Row& row : known_paths()) {
+      CAPTURE(row.path);
+      const Decision decision = router->decide(path_of(row.path), store::Kind::kFile);
+      CHECK(in_words(decision) == row.expected);
+      CHECK(decision.origin == "built-in");
+      CHECK(!decision.rule.empty());
+    }
+  }
+
+  TEST_CASE("the root itself is settings, so that its mode and owner travel") {
+    const auto router = make_builtin_router();
+    CHECK(in_words(router->decide({}, store::Kind::kDirectory)) == "sync sysdata");
+  }
+
+  TEST_CASE("what a directory's coverage says holds for every known path below it") {
+    const auto router = make_builtin_router();
+    for (const Row& row : known_paths()) {
+      const RelativePath path = path_of(row.path);
+      const bool travels = router->decide(path, store::Kind::kFile).travels();
+      for (RelativePath above = path; !above.is_root();) {
+        above = above.parent();
+        CAPTURE(above);
+        CAPTURE(path);
+        const Coverage coverage = router->coverage_below(above);
+        CHECK((coverage == Coverage::kMixed || (coverage == Coverage::kAll) == travels));
+      }
+    }
+  }
+
+  TEST_CASE("coverage is exact where one rule speaks for a whole directory") {
+    struct Expectation {
+      std::string path;
+      Coverage coverage;
+    };
+    const Expectation rows[] = {
+        {"/usr", Coverage::kAll},
+        {"/usr/share/doc", Coverage::kAll},
+        {"/tmp", Coverage::kNone},
+        {"/tmp/a/b", Coverage::kNone},
+        {"/home/ada/.cache", Coverage::kNone},
+        {"/home/ada/Documents", Coverage::kAll},
+        {"/home/ada", Coverage::kMixed},
+        {"/home", Coverage::kMixed},
+        {"/", Coverage::kMixed},
+        {"/var", Coverage::kMixed},
+        {"/var/lib", Coverage::kAll},
+        {"/etc", Coverage::kAll},
+        {"/var/cache", Coverage::kNone},
+        {"/srv", Coverage::kAll},
+    };
+    const auto router = make_builtin_router();
+    for (const Expectation& row : rows) {
+      CAPTURE(row.path);
+      CHECK(router->coverage_below(path_of(row.path)) == row.coverage);
+    }
+  }
+
+  TEST_CASE("a decision belongs to the area of its class, a machine's to the machine") {
+    CHECK(area_of({.action = Action::kMachine}) == store::Area::kMachine);
+    CHECK(area_of({.data_class = policies::DataClass::kData}) == store::Area::kData);
+    CHECK(area_of({.data_class = policies::DataClass::kSysdata}) == store::Area::kSysdata);
+    CHECK(area_of({.action = Action::kImage, .data_class = policies::DataClass::kApp}) ==
+          store::Area::kApp);
+    CHECK(area_of({.action = Action::kLocal}) == store::Area::kSysdata);
+  }
+
+  TEST_CASE("all routers of built-in rules have one id") {
+    CHECK(make_builtin_router()->rules_id() == make_builtin_router()->rules_id());
+    CHECK(!make_builtin_router()->rules_id().is_none());
+  }
+
+  TEST_CASE("a router that cannot say leaves every directory open") {
+    class Silent final : public Router {
+     public:
+      [[nodiscard]] Decision decide(const RelativePath& /*path*/,
+                                    store::Kind /*kind*/) const override {
+        return {};
+      }
+      [[nodiscard]] store::RulesId rules_id() const override { return {}; }
+    };
+    CHECK(Silent().coverage_below({}) == Coverage::kMixed);
+  }
+
+  // Depth is what may cost: 400 names below a directory are not much dearer than one. Loose,
+  // because other tests run at the same time.
+  TEST_CASE("a decision takes microseconds at any depth that paths have") {
+    const auto router = make_builtin_router();
+    std::string deep = "/home/ada";
+    for (int i = 0; i < 400; ++i) deep += "/directory";
+    const RelativePath path = path_of(deep);
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < 1000; ++i) {
+      CHECK(router->decide(path, store::Kind::kFile).travels());
+    }
+    CHECK(std::chrono::steady_clock::now() - start < std::chrono::milliseconds(500));
+  }
+}
+
+}  // namespace
+}  // namespace satchel::redirector
