@@ -88,8 +88,9 @@ TEST_SUITE("model") {
     for (const auto& page : after) {
       if (!old_pages.contains(page.front().key + '\n' + page.back().key)) ++fresh;
     }
-    CHECK(fresh <= 2);
-    CHECK(page_levels(items).size() == 3);
+    CHECK(fresh <= 3);
+    CHECK(page_levels(items).size() >= 2);
+    CHECK(page_levels(items).back().size() == 1);
     CHECK(page_levels({}).size() == 1);
   }
 
