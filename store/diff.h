@@ -7,11 +7,13 @@
 
 namespace satchel::store {
 
-/// Canonical; compose(below, diff(below, tree)) == tree. Both must be trees. Cost: the pages that differ.
+/// Canonical; compose(below, diff(below, tree)) == tree. Both must be trees. Cost: the pages that
+/// differ.
 Result<Root> diff(TreeStore& trees, const Root& below, const Root& tree);
 
 enum class ChangeKind : std::uint8_t { kAdded, kRemoved, kModified, kTypeChanged, kAttributes };
-/// One path that differs between two trees. Of an added or removed directory everything in it is reported too.
+/// One path that differs between two trees. Of an added or removed directory everything in it is
+/// reported too.
 struct Change {
   RelativePath path;
   ChangeKind kind = ChangeKind::kModified;

@@ -58,6 +58,7 @@ Result<PageId> build_links(TreeStore& trees, std::vector<LinkItem> items) {
 
 Result<PageId> edit_links(TreeStore& trees, const PageId& links, const std::set<LinkItem>& removed,
                           const std::set<LinkItem>& added) {
+  if (removed.empty() && added.empty()) return links;
   PageEditor<LinkItem> editor(trees, links);
   auto gone = removed.begin();
   auto come = added.begin();

@@ -10,8 +10,10 @@
 
 namespace satchel::store {
 
-/// All paths of one linked file, ascending; empty if the table does not know it. `links` may be none.
-Result<std::vector<std::string>> find_links(TreeStore& trees, const PageId& links, const FileId& file_id);
+/// All paths of one linked file, ascending; empty if the table does not know it. `links` may be
+/// none.
+Result<std::vector<std::string>> find_links(TreeStore& trees, const PageId& links,
+                                            const FileId& file_id);
 Result<std::vector<LinkItem>> list_links(TreeStore& trees, const PageId& links);
 /// A table of `items` (any order, no duplicates); none for no items.
 Result<PageId> build_links(TreeStore& trees, std::vector<LinkItem> items);

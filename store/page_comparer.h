@@ -12,6 +12,9 @@ class PageComparer {
  public:
   PageComparer(TreeStore& trees, const PageId& first, const PageId& second)
       : first_(trees, first), second_(trees, second) {}
+  /// As above, checking the top pages against what the directories' entries say of them.
+  PageComparer(TreeStore& trees, const DirectoryRef& first, const DirectoryRef& second)
+      : first_(trees, first), second_(trees, second) {}
 
   /// To the next difference; false at the end. Errors: those of PageCursor.
   Result<bool> next();

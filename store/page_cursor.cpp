@@ -45,6 +45,12 @@ PageCursor<Item>::PageCursor(TreeStore& trees, const PageId& top) : trees_(&tree
 }
 
 template <typename Item>
+PageCursor<Item>::PageCursor(TreeStore& trees, const DirectoryRef& said)
+    : PageCursor(trees, said.page) {
+  said_of_top_ = said;
+}
+
+template <typename Item>
 const Item& PageCursor<Item>::item() const {
   SATCHEL_ASSERT(at_item());
   return places_.back().page->items[places_.back().position];
@@ -56,6 +62,13 @@ Result<void> PageCursor<Item>::read() {
   SATCHEL_ASSIGN(auto page, get_page<Item>(*trees_, place.id));
   const Page<Item>* above = places_.size() > 1 ? places_[places_.size() - 2].page.get() : nullptr;
   SATCHEL_TRY(check_page(*page, above, place.index_item, place.after));
+  if (above == nullptr && said_of_top_) {
+    const PageSummary summary = summary_of(*page);
+    if (summary.subdirectories != said_of_top_->subdirectories ||
+        summary.marked != said_of_top_->marked_below) {
+      return contradiction("a directory is not what its entry says");
+    }
+  }
   place.page = std::move(page);
   if (place.page->level > 0) push_child();
   return {};

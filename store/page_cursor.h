@@ -18,6 +18,8 @@ class PageCursor {
  public:
   /// Before the top page; at the end if the list is empty or `top` is none. Reads nothing.
   PageCursor(TreeStore& trees, const PageId& top);
+  /// As above, and the top page is checked against what its directory's entry says of it.
+  PageCursor(TreeStore& trees, const DirectoryRef& said);
 
   [[nodiscard]] bool at_end() const { return places_.empty(); }
   /// At an unread page.
@@ -73,6 +75,7 @@ class PageCursor {
   void leave_page();
 
   TreeStore* trees_;
+  std::optional<DirectoryRef> said_of_top_;
   std::vector<Place> places_;
   std::uint64_t rank_ = 0;
 };
