@@ -13,9 +13,9 @@ namespace satchel::store {
 
 struct FsckProblem {
   Sat sat = Sat::kCorrupted;
-  std::string where;  ///< pack, ref or path
-  std::string what;
-  std::string hint;
+  std::string where{};  ///< pack, ref or path
+  std::string what{};
+  std::string hint{};
 };
 struct FsckReport {
   std::vector<FsckProblem> problems;
@@ -24,18 +24,18 @@ struct FsckReport {
 };
 struct FsckOptions {
   bool read_contents = true;  ///< hash every entry, not only the structure
-  std::function<void(std::uint64_t done, std::uint64_t total)> progress;
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
 };
 /// Walks all packs and all refs. Problems are data, not an Error.
 Result<FsckReport> check_repository(Repository& repository, const FsckOptions& options);
 
 struct GarbageReport {
-  std::uint64_t packs_unreferenced =
-      0;  ///< nothing in them is reached: a later gc will remove them whole
+  /// Nothing in them is reached: a later gc will remove them whole.
+  std::uint64_t packs_unreferenced = 0;
   std::uint64_t packs_partly = 0;
   std::uint64_t bytes_unreferenced = 0;
   std::uint64_t bytes_total = 0;
-  std::vector<PackId> unreferenced;
+  std::vector<PackId> unreferenced{};
 };
 /// `gc -n`: counts, changes nothing.
 Result<GarbageReport> find_garbage(Repository& repository);

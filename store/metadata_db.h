@@ -1,4 +1,5 @@
-// The one door to RocksDB: ordered keys and values in a few named families, written in atomic batches.
+// The one door to RocksDB: ordered keys and values in a few named families, written in atomic
+// batches.
 #pragma once
 
 #include <cstdint>
@@ -44,16 +45,18 @@ class MetadataBatch {
 };
 
 struct MetadataDbOptions {
-  std::vector<std::string> families;   ///< created when missing; order gives the Family numbers
-  std::size_t cache_bytes = 16U << 20U;        ///< of blocks read
+  std::vector<std::string> families{};   ///< created when missing; order gives the Family numbers
+  std::size_t cache_bytes = 16U << 20U;  ///< of blocks read
   std::size_t write_buffer_bytes = 8U << 20U;  ///< of all families together
 };
 
-/// After a crash of the process every returned write() is there; after a power cut every write() up to the last durable one, and of those
-/// since then a prefix: never a later one without an earlier one.
+/// After a crash of the process every returned write() is there; after a power cut every write() up
+/// to the last durable one, and of those since then a prefix: never a later one without an earlier
+/// one.
 ///
 /// Thread-safe. One opener at a time: a second open() fails with EBUSY/kStoreInUse.
-/// Errors of all methods: ENOSPC/kNoSpace, EROFS/kReadOnly, EIO/kIo, EUCLEAN/kContradiction (RocksDB found corruption).
+/// Errors of all methods: ENOSPC/kNoSpace, EROFS/kReadOnly, EIO/kIo, EUCLEAN/kContradiction
+/// (RocksDB found corruption).
 class MetadataDb {
  public:
   /// Makes `directory`, and what is missing above it. Errors: also EACCES, ENOTDIR.
@@ -64,13 +67,15 @@ class MetadataDb {
 
   Result<std::optional<std::string>> get(Family family, std::string_view key) const;
   Result<void> write(const MetadataBatch& batch, Durability durability = Durability::kProcessCrash);
-  /// Makes every write that has returned survive a power cut; concurrent calls share one fsync. Fault point: metadata.sync.
+  /// Makes every write that has returned survive a power cut; concurrent calls share one fsync.
+  /// Fault point: metadata.sync.
   Result<void> sync();
 
   enum class Walk : std::uint8_t { kContinue, kStop };
   /// Visits keys from `begin` (inclusive) that start with `prefix`, ascending, as of the call.
-  Result<void> scan(Family family, std::string_view prefix, std::string_view begin,
-                    const std::function<Walk(std::string_view key, std::string_view value)>& visit) const;
+  Result<void> scan(
+      Family family, std::string_view prefix, std::string_view begin,
+      const std::function<Walk(std::string_view key, std::string_view value)>& visit) const;
   /// An estimate, cheap: RocksDB counts overwritten and removed keys until it merges them away.
   [[nodiscard]] std::uint64_t approximate_keys(Family family) const;
 

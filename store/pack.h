@@ -51,7 +51,7 @@ std::string to_text(const EntryKey& key);
 std::string to_key_bytes(const EntryKey& key);
 
 struct PackIndexItem {
-  EntryKey key;
+  EntryKey key{};
   Codec codec = Codec::kRaw;
   std::uint64_t offset = 0;
   std::uint32_t stored_bytes = 0;

@@ -17,9 +17,9 @@ namespace satchel::store {
 
 /// Where an entry stands.
 struct EntryLocation {
-  PackId pack;
+  PackId pack{};
   std::uint32_t ordinal = 0;  ///< its place in the pack's index
-  PackIndexItem item;
+  PackIndexItem item{};
   friend bool operator==(const EntryLocation&, const EntryLocation&) = default;
 };
 

@@ -1,4 +1,5 @@
-// Refs: numbered, immutable records; the newest number of a name is its head. docs/format.md, section 6.
+// Refs: numbered, immutable records; the newest number of a name is its head. docs/format.md,
+// section 6.
 #pragma once
 
 #include <cstdint>
@@ -39,54 +40,54 @@ class RefName {
 std::ostream& operator<<(std::ostream& out, const RefName& name);
 
 struct LayerBody {
-  std::string layer_kind;
-  RootId root;
-  RootId built_on;  ///< the tree it is a change of, if known
+  std::string layer_kind{};
+  RootId root{};
+  RootId built_on{};  ///< the tree it is a change of, if known
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
   friend bool operator==(const LayerBody&, const LayerBody&) = default;
 };
 
 struct ImageLayer {
-  std::string name;
+  std::string name{};
   VersionNumber number = 0;
-  RootId root;
+  RootId root{};
   friend bool operator==(const ImageLayer&, const ImageLayer&) = default;
 };
 struct ImageBody {
-  std::vector<ImageLayer> layers;  ///< lowest first
-  RootId composed;
+  std::vector<ImageLayer> layers{};  ///< lowest first
+  RootId composed{};
   friend bool operator==(const ImageBody&, const ImageBody&) = default;
 };
 
 struct MachineLayer {
-  std::string machine_id;
-  RootId root;
+  std::string machine_id{};
+  RootId root{};
   friend bool operator==(const MachineLayer&, const MachineLayer&) = default;
 };
 /// A workspace version.
 struct UserBody {
-  std::string image_name;
+  std::string image_name{};
   VersionNumber image_number = 0;
-  RootId image_root;
-  RootId app, sysdata, data;            ///< none if empty
-  std::vector<MachineLayer> machines;   ///< ascending by machine_id
-  RulesId rules;
-  RootId composed;                      ///< compose(image, join(app, sysdata, data))
-  RootId conflicts;                     ///< tree of losers; none if there are none
-  std::vector<PackId> packs;            ///< packs that this version added
-  std::uint64_t bytes_new = 0;          ///< their size
+  RootId image_root{};
+  RootId app{}, sysdata{}, data{};       ///< none if empty
+  std::vector<MachineLayer> machines{};  ///< ascending by machine_id
+  RulesId rules{};
+  RootId composed;              ///< compose(image, join(app, sysdata, data))
+  RootId conflicts{};           ///< tree of losers; none if there are none
+  std::vector<PackId> packs{};  ///< packs that this version added
+  std::uint64_t bytes_new = 0;  ///< their size
   friend bool operator==(const UserBody&, const UserBody&) = default;
 };
 
 struct Extension {
   bool critical = false;
-  std::string key;
-  std::string value;
+  std::string key{};
+  std::string value{};
   friend bool operator==(const Extension&, const Extension&) = default;
 };
 struct Signature {
-  std::string key, algorithm, bytes;
+  std::string key{}, algorithm{}, bytes{};
   friend bool operator==(const Signature&, const Signature&) = default;
 };
 
@@ -94,17 +95,17 @@ using RefBody = std::variant<LayerBody, ImageBody, UserBody>;
 
 /// One record. A value.
 struct RefRecord {
-  RepositoryId repository;
-  std::string name;             ///< RefName::text()
+  RepositoryId repository{};
+  std::string name;  ///< RefName::text()
   VersionNumber number = 0;
-  RecordHash parent;            ///< of number − 1; none for the first
+  RecordHash parent{};  ///< of number − 1; none for the first
   std::array<std::byte, 16> nonce{};
-  Timestamp time;
-  std::string device;
-  std::string message;
-  RefBody body;
-  std::vector<Extension> extensions;
-  std::vector<Signature> signatures;
+  Timestamp time{};
+  std::string device{};
+  std::string message{};
+  RefBody body{};
+  std::vector<Extension> extensions{};
+  std::vector<Signature> signatures{};
   [[nodiscard]] RefKind kind() const;
   friend bool operator==(const RefRecord&, const RefRecord&) = default;
 };
@@ -117,7 +118,8 @@ inline constexpr std::size_t kRecordBodyBytesMax = 64U << 20U;
 inline constexpr std::size_t kRecordBytesMax = kRecordBodyBytesMax + (8U << 20U);
 
 std::vector<std::byte> encode_record(const RefRecord& record);
-/// Takes any bytes. Errors: EBADMSG (not a record, cut short, checksum), EUCLEAN, newer format (also an unknown critical extension).
+/// Takes any bytes. Errors: EBADMSG (not a record, cut short, checksum), EUCLEAN, newer format
+/// (also an unknown critical extension).
 Result<RefRecord> decode_record(Bytes bytes);
 /// The hash by which the next record names this one.
 RecordHash record_hash(Bytes encoded);

@@ -21,7 +21,7 @@ struct RepositoryOptions {
   /// Where this opener keeps its index of the packs (a RocksDB, kept under the repository id). If
   /// another process holds it, or the path is empty, a private one is made in `temporary_directory`
   /// and removed at the end.
-  HostPath index_directory;
+  HostPath index_directory{};
   HostPath temporary_directory{"/tmp"};
   std::string device = "unknown";  ///< written to records
 };
