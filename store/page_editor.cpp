@@ -40,6 +40,24 @@ Result<void> copy_items(PageCursor<Item>& from, PageBuilder<Item>& to, const Key
 }
 
 template <typename Item>
+Result<void> skip_items(PageCursor<Item>& from, const KeyBound& bound) {
+  while (!from.at_end()) {
+    if (from.at_item()) {
+      if (!bound.covers(key_of(from.item()))) return {};
+      from.next();
+      continue;
+    }
+    if (from.lower_bound() != nullptr && !bound.covers(*from.lower_bound())) return {};
+    if (from.unread_page() != nullptr && bound.covers(from.unread_page()->last_key)) {
+      from.next();
+    } else {
+      SATCHEL_TRY(from.read());
+    }
+  }
+  return {};
+}
+
+template <typename Item>
 Result<void> PageEditor<Item>::set(std::string_view key, std::optional<Item> item) {
   SATCHEL_TRY(copy_items(old_, builder_, KeyBound::before(key)));
   if (old_.at_item() && key_of(old_.item()) == key) old_.next();
@@ -57,6 +75,8 @@ template Result<void> copy_items(PageCursor<Entry>&, PageBuilder<Entry>&, const 
                                  MarkedItems);
 template Result<void> copy_items(PageCursor<LinkItem>&, PageBuilder<LinkItem>&, const KeyBound&,
                                  MarkedItems);
+template Result<void> skip_items(PageCursor<Entry>&, const KeyBound&);
+template Result<void> skip_items(PageCursor<LinkItem>&, const KeyBound&);
 template class PageEditor<Entry>;
 template class PageEditor<LinkItem>;
 

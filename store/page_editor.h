@@ -34,6 +34,10 @@ template <typename Item>
 Result<void> copy_items(PageCursor<Item>& from, PageBuilder<Item>& to, const KeyBound& bound,
                         MarkedItems marked = MarkedItems::kCopy);
 
+/// Moves `from` past what it has up to `bound`, reading only the page in which that falls.
+template <typename Item>
+Result<void> skip_items(PageCursor<Item>& from, const KeyBound& bound);
+
 /// A list with changes, made in ascending order of key.
 template <typename Item>
 class PageEditor {

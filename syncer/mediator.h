@@ -28,12 +28,13 @@ std::ostream& operator<<(std::ostream& out, const Conflict& conflict);
 struct Mediation {
   store::Root merged;
   std::vector<Conflict> conflicts;  ///< in path order
-  store::Root losers;               ///< tree of the entries that lost, each at its own path; empty_tree() if none
+  store::Root
+      losers;  ///< tree of the entries that lost, each at its own path; empty_tree() if none
 };
 
-/// Deterministic; what either side wrote is in `merged` or in `losers`. Skips what is equal by page id.
-/// Errors: those of TreeStore.
-Result<Mediation> mediate(store::TreeStore& trees, const store::Root& base, const store::Root& client,
-                          const store::Root& server, LiveSide live);
+/// Deterministic; what either side wrote is in `merged` or in `losers`. Skips what is equal by page
+/// id. Errors: those of TreeStore.
+Result<Mediation> mediate(store::TreeStore& trees, const store::Root& base,
+                          const store::Root& client, const store::Root& server, LiveSide live);
 
 }  // namespace satchel::syncer
