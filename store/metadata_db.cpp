@@ -17,6 +17,7 @@
 #include "base/fault_point.h"
 #include "base/file_io.h"
 #include "base/unique_fd.h"
+#include "store/directory_names.h"
 
 namespace satchel::store {
 namespace {
@@ -26,6 +27,7 @@ constexpr int kBackgroundJobsMax = 2;
 constexpr std::size_t kInfoLogBytesMax = 1U << 20U;
 constexpr std::size_t kInfoLogsMax = 2;
 constexpr double kBloomBitsPerKey = 10;
+constexpr std::ptrdiff_t kIdleLogsMax = 8;
 /// Held by flock(2) while open. RocksDB's own LOCK would do, but it says who lost only in prose.
 constexpr const char* kOwnerFile = "OWNER";
 
@@ -155,6 +157,9 @@ void MetadataBatch::clear() {
 }
 
 struct MetadataDb::State {
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
   ~State() {
     for (rocksdb::ColumnFamilyHandle* handle : handles) {
       (void)database->DestroyColumnFamilyHandle(handle);  // frees memory; nothing that can fail
@@ -168,6 +173,7 @@ struct MetadataDb::State {
     return handles[family];
   }
   rocksdb::Status open(const MetadataDbOptions& options);
+  void let_go_of_idle_logs() const;
 
   HostPath directory;
   UniqueFd owner;
@@ -198,7 +204,19 @@ rocksdb::Status MetadataDb::State::open(const MetadataDbOptions& options) {
   const rocksdb::Status status =
       rocksdb::DB::Open(database_options, directory.text, descriptors, &handles, &opened);
   database.reset(opened);
+  if (status.ok()) let_go_of_idle_logs();
   return status;
+}
+
+/// Each open starts a log, and RocksDB removes old ones only at an open that finds something in
+/// them. So a database that is merely read would gather empty ones for ever.
+void MetadataDb::State::let_go_of_idle_logs() const {
+  const auto names = list_directory_names(directory);  // GetSortedWalFiles() leaves empty ones out
+  if (!names) return;
+  const auto logs =
+      std::ranges::count_if(*names, [](const auto& name) { return name.ends_with(".log"); });
+  if (logs <= kIdleLogsMax) return;
+  (void)database->Put(rocksdb::WriteOptions(), "opened", "");  // else there is one log more
 }
 
 MetadataDb::MetadataDb(std::unique_ptr<State> state) : state_(std::move(state)) {}

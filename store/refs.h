@@ -73,7 +73,7 @@ struct UserBody {
   RootId app{}, sysdata{}, data{};       ///< none if empty
   std::vector<MachineLayer> machines{};  ///< ascending by machine_id
   RulesId rules{};
-  RootId composed;              ///< compose(image, join(app, sysdata, data))
+  RootId composed{};            ///< compose(image, join(app, sysdata, data))
   RootId conflicts{};           ///< tree of losers; none if there are none
   std::vector<PackId> packs{};  ///< packs that this version added
   std::uint64_t bytes_new = 0;  ///< their size

@@ -281,6 +281,20 @@ TEST_SUITE("store/metadata_db") {
     CHECK(::umount(directory.path().c_str()) == 0);
   }
 
+  TEST_CASE("a database that is opened often and only read stays small") {
+    const test::TempDir directory;
+    for (int i = 0; i < 30; ++i) {
+      const auto db = open_in(directory.path()).value();
+      CHECK(keys_of(db, "").empty());
+    }
+    std::size_t files = 0;
+    for ([[maybe_unused]] const auto& entry :
+         std::filesystem::directory_iterator(directory.path().text)) {
+      ++files;
+    }
+    CHECK(files < 30);
+  }
+
   TEST_CASE("a failing sync is an error and not a promise") {
     const test::TempDir directory;
     auto db = open_in(directory.path()).value();
