@@ -34,6 +34,11 @@ Result<Look> look_at(int fd) {
               Timestamp::from(stat.st_ctim)};
 }
 
+/// Removed, or replaced by another file, since the seal.
+bool is_gone(const Error& error) {
+  return error.code == ESTALE || error.code == ENOENT;
+}
+
 struct Reading {
   Look before;
   Look after;
@@ -76,12 +81,16 @@ Result<QuietContent> store_quiet_content(store::LiveUpper& upper, store::UpperId
                                          store::Generation generation, store::Upload& upload,
                                          SnapshotCounts& counts) {
   ++counts.files_opened;
-  SATCHEL_ASSIGN(const UniqueFd fd, upper.read(id));
+  auto opened = upper.read(id);
+  if (!opened && is_gone(opened.error())) return QuietContent{};
+  SATCHEL_ASSIGN(const UniqueFd fd, std::move(opened));
   std::vector<Reading> readings;
   for (unsigned count = 0; count < kHashTriesMax; ++count) {
     SATCHEL_ASSIGN(Reading reading, read_once(upload, fd.get(), counts));
     if (reading.content && reading.before == reading.after) {
-      SATCHEL_ASSIGN(const bool is_unchanged, upper.is_unchanged_since(id, generation));
+      auto unchanged = upper.is_unchanged_since(id, generation);
+      if (!unchanged && !is_gone(unchanged.error())) return std::move(unchanged).error();
+      const bool is_unchanged = unchanged && *unchanged;
       // It was written after the seal: equal times tell only if the last write is some time ago.
       const bool has_rested = !readings.empty() && readings.back().after == reading.before;
       if (is_unchanged || has_rested) {

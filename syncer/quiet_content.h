@@ -22,7 +22,7 @@ struct QuietContent {
   enum class State : std::uint8_t {
     kQuiet,     ///< `content` is what the file holds
     kAppended,  ///< it kept growing: `content` is what it held first
-    kBusy,      ///< it kept changing: no content
+    kBusy,      ///< it kept changing, or is gone: no content
   };
   State state = State::kBusy;
   store::ContentId content;

@@ -141,6 +141,7 @@ class Builder {
       SATCHEL_ASSIGN(entry, changed_file(*child.node, place, child.name, old));
     }
     if (entry) entry->normalize_file_id(parent.file_id);
+    if (entry == old) return {};
     if (entry || old) edits.push_back({child.name, std::move(entry)});
     return {};
   }
