@@ -148,7 +148,8 @@ class DirectoryImport {
         return slot.directory->set(slot.place, entry);
       });
     }
-    link_items_.push_back({link->second.file_id(), directory.prefix + slot.name.text()});
+    SATCHEL_ASSIGN(LinkItem item, link->second.link_item(directory.prefix + slot.name.text()));
+    link_items_.push_back(std::move(item));
     Guarded<LinkedEntry>& linked = linked_[link->first];
     std::optional<Entry> known;
     {

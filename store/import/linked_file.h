@@ -3,7 +3,8 @@
 
 #include <string>
 
-#include "store/entry.h"
+#include "store/format_error.h"
+#include "store/page.h"
 
 namespace satchel::store {
 
@@ -28,7 +29,13 @@ class LinkedFile {
     entry.linked = true;
     entry.file_id = file_id_;
   }
-  [[nodiscard]] const FileId& file_id() const { return file_id_; }
+  /// `path`, one of the names, for the link table. Errors: E2BIG/kLimit (longer than that can
+  /// hold).
+  [[nodiscard]] Result<LinkItem> link_item(const std::string& path) const {
+    constexpr std::size_t kPathBytesMax = 65'535;
+    if (path.size() > kPathBytesMax) return beyond_limit("path of a hard link above 65535 bytes");
+    return LinkItem{file_id_, path};
+  }
 
  private:
   std::size_t names_ = 0;
