@@ -43,7 +43,7 @@ class PartsUpdate {
   Result<void> update(Frame& frame, const Entry* old_entry, const Entry* new_entry);
   Result<void> enter(Frame& frame, const Entry* image, const Entry* old_entry,
                      const Entry& new_entry, const PartPages& old_parts);
-  Result<void> remove(Frame& frame, const Entry& old_entry);
+  Result<void> clear(Frame& frame, const Name& name, const Entry* old_entry);
   Result<void> put(Frame& frame, Entry entry);
   Result<void> leave();
   Result<PartLists> finish_lists(Frame& frame);
@@ -136,7 +136,7 @@ Result<void> PartsUpdate::update(Frame& frame, const Entry* old_entry, const Ent
     }
     return enter(frame, image, old_entry, *new_entry, old_parts);
   }
-  if (old_entry != nullptr) SATCHEL_TRY(remove(frame, *old_entry));
+  SATCHEL_TRY(clear(frame, name, old_entry));
   if (new_entry == nullptr)
     return image != nullptr ? put(frame, Entry::whiteout(name)) : Result<void>();
   if (image != nullptr && *image == *new_entry) return {};
@@ -154,14 +154,14 @@ Result<void> PartsUpdate::enter(Frame& frame, const Entry* image, const Entry* o
   return {};
 }
 
-Result<void> PartsUpdate::remove(Frame& frame, const Entry& old_entry) {
-  for (PageEditor<Entry>& part : frame.parts) {
-    SATCHEL_TRY(part.set(old_entry.name.text(), std::nullopt));
-  }
-  const RelativePath path = frame.path / old_entry.name;
-  if (old_entry.is_directory()) gone_directories_.add(path.text());
-  if (old_entry.linked) {
-    gone_links_.insert({old_entry.effective_file_id(frame.file_id), path.text()});
+/// Takes what the parts have at `name` out of them: the old tree's entry, or a whiteout for it.
+Result<void> PartsUpdate::clear(Frame& frame, const Name& name, const Entry* old_entry) {
+  for (PageEditor<Entry>& part : frame.parts) SATCHEL_TRY(part.set(name.text(), std::nullopt));
+  if (old_entry == nullptr) return {};
+  const RelativePath path = frame.path / name;
+  if (old_entry->is_directory()) gone_directories_.add(path.text());
+  if (old_entry->linked) {
+    gone_links_.insert({old_entry->effective_file_id(frame.file_id), path.text()});
   }
   return {};
 }
