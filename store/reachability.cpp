@@ -134,11 +134,12 @@ Result<void> ReachabilityWalk::visit_link_page(const Task& task, Bytes raw) {
 
 Result<void> ReachabilityWalk::visit_recipe(const Task& task, Bytes raw) {
   SATCHEL_ASSIGN(const Recipe recipe, decode_recipe(raw));
-  const ContentDigest digest{task.key.id};
-  if (recipe.size != task.expected.bytes ||
-      content_id_of_tree(recipe.size, hash_recipe_body(recipe.body, recipe.size)).digest !=
-          digest) {
-    return contradiction("the " + to_text(task.key) + " does not make its content");
+  if (recipe.size != task.expected.bytes) {
+    return contradiction("the " + to_text(task.key) + " is of another size than its content");
+  }
+  const LeafHash hash = hash_recipe_body(recipe.body, recipe.size);
+  if (content_id_of_tree(recipe.size, hash).digest != ContentDigest{task.key.id}) {
+    return corrupted("the " + to_text(task.key) + " does not make its content");
   }
   return expect_body(recipe.body, recipe.size, task.where);
 }
