@@ -1,0 +1,287 @@
+#include "cli/mount_session.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <map>
+#include <utility>
+#include <variant>
+
+#include "base/guarded.h"
+#include "cli/path_provenance.h"
+#include "cli/round_fields.h"
+#include "cli/router_rules.h"
+#include "fs/content_fetch.h"
+#include "fs/mount_verbs.h"
+#include "fs/upper.h"
+#include "store/diff.h"
+#include "syncer/local_tree_store.h"
+#include "syncer/round.h"
+#include "syncer/version_parts.h"
+
+namespace satchel::cli {
+namespace {
+
+using fs::ControlFields;
+using fs::ControlRequest;
+using store::Entry;
+using store::ImageBody;
+using store::RefRecord;
+using store::Root;
+using store::RootId;
+using store::UserBody;
+
+/// The process is busy with one mount until it ends; members are in the order in which they need
+/// each other.
+class MountSession {
+ public:
+  explicit MountSession(const MountSessionOptions& options) : options_(options) {}
+
+  Result<void> open() {
+    const fs::StoreSlot slot =
+        options_.user ? fs::StoreSlot::workspace(*options_.user)
+                      : fs::StoreSlot::image(options_.image->name, options_.image->number);
+    SATCHEL_TRY(open_repository(slot));
+    SATCHEL_ASSIGN(client_, fs::ClientStore::open(options_.store, slot, repository_->id()));
+    SATCHEL_TRY(open_log());
+    trees_.emplace(*repository_, &client_->metadata_cache(), nullptr);
+    const fs::ContentPlaces places{.repository = *repository_,
+                                   .shared_objects = client_->shared_objects(),
+                                   .own_objects = client_->own_objects(),
+                                   .metadata = client_->cache(),
+                                   .small_contents = client_->small_contents(),
+                                   .log = log_};
+    contents_.emplace(places, fs::ContentFetchOptions{.threads = options_.fetch_threads});
+    SATCHEL_TRY(open_view());
+    return start(slot);
+  }
+
+  Result<void> serve() { return mount_->serve(); }
+
+ private:
+  struct State {
+    std::optional<syncer::RoundCounts> last;
+    std::string trouble;  ///< why the last round did not work; empty if it did
+    std::uint64_t conflicts = 0;
+  };
+
+  Result<void> open_repository(const fs::StoreSlot& slot) {
+    // Its id says whether the store is one for it, so the index comes before the store.
+    SATCHEL_ASSIGN(const HostPath index,
+                   fs::ClientStore::prepare_index_directory(options_.store, slot));
+    SATCHEL_ASSIGN(auto repository,
+                   store::Repository::open(options_.repository,
+                                           {.index_directory = index,
+                                            .temporary_directory = options_.temporary_directory,
+                                            .device = options_.device},
+                                           clock_, random_, log_));
+    repository_.emplace(std::move(repository));
+    return {};
+  }
+
+  Result<void> open_log() {
+    if (options_.log_to_stderr) {
+      log_ = Log::to_stderr(*options_.log_to_stderr);
+      return {};
+    }
+    SATCHEL_ASSIGN(log_, Log::to_file(client_->log_file(), LogLevel::kInfo));
+    return {};
+  }
+
+  Result<void> open_view() {
+    const fs::ViewContext context{*trees_, *contents_, *router_, clock_, random_, log_};
+    if (options_.image) {
+      SATCHEL_ASSIGN(const RefRecord record, read(options_.image->name, options_.image->number));
+      SATCHEL_ASSIGN(view_,
+                     fs::View::open(context, std::get<ImageBody>(record.body).composed, nullptr));
+      return {};
+    }
+    SATCHEL_ASSIGN(const auto head, repository_->head(*options_.user));
+    if (!head) {
+      return Error{.code = ENOENT,
+                   .sat = Sat::kNotFound,
+                   .message = "the repository has no workspace of this name",
+                   .path = options_.user->text(),
+                   .hint = "make it with: satchel workspace create"};
+    }
+    SATCHEL_ASSIGN(const RefRecord record, read(*options_.user, *head));
+    SATCHEL_ASSIGN(const fs::UpperBase newest, base_of(record));
+    // A store that has been used before stands on the version that it knows.
+    SATCHEL_ASSIGN(auto upper, fs::Upper::open(client_->directory(), newest, log_));
+    const RootId base = upper->base().root;
+    SATCHEL_ASSIGN(view_, fs::View::open(context, base, std::move(upper)));
+    return count_conflicts();
+  }
+
+  Result<fs::UpperBase> base_of(const RefRecord& record) {
+    const auto& body = std::get<UserBody>(record.body);
+    syncer::LocalTreeStore local(*trees_, client_->metadata_cache());
+    SATCHEL_ASSIGN(const Root tree, syncer::device_tree(local, body, options_.machine_id));
+    SATCHEL_ASSIGN(const RootId root, local.put_root(tree));
+    return fs::UpperBase{.root = root, .version = record.number, .image_root = body.image_root};
+  }
+
+  Result<void> start(const fs::StoreSlot& slot) {
+    const fs::MountOptions how{.mount_point = options_.mount_point,
+                               .name = slot.folder(),
+                               .store = options_.store,
+                               .control_socket = client_->control_socket(),
+                               .runtime_directory = options_.runtime_directory,
+                               .is_read_only = options_.image.has_value(),
+                               .transport = options_.transport};
+    SATCHEL_ASSIGN(mount_, fs::Mount::start(*view_, how, log_));
+    fs::ControlledMount controlled{.mount = *mount_,
+                                   .view = *view_,
+                                   .contents = *contents_,
+                                   .sync = {},
+                                   .more_status = [this] { return more_status(); }};
+    if (options_.user) {
+      controlled.sync = [this](const ControlRequest& request) { return sync(request); };
+    }
+    auto verbs = fs::mount_verbs(controlled);
+    verbs["explain"] = [this](const ControlRequest& request) { return explain(request); };
+    SATCHEL_ASSIGN(control_,
+                   fs::ControlServer::start(client_->control_socket(), std::move(verbs), log_));
+    return {};
+  }
+
+  Result<RefRecord> read(const store::RefName& name, store::VersionNumber number) {
+    return repository_->read_ref(name, number);
+  }
+
+  Result<ControlFields> sync(const ControlRequest& request) {
+    syncer::RoundOptions how;
+    how.user = options_.user->text();
+    how.machine_id = options_.machine_id;
+    how.device = options_.device;
+    how.message = std::string(fs::find_field(request.fields, "message"));
+    how.ignore_delete_brake = fs::find_field(request.fields, "allow_deletes") == "yes";
+    const auto report = syncer::run_round({.repository = *repository_,
+                                           .cache = &client_->metadata_cache(),
+                                           .upper = *view_,
+                                           .rules = rules_,
+                                           .clock = clock_,
+                                           .log = log_},
+                                          how);
+    if (!report) {
+      log_.warn("sync failed: user={} reason={}", how.user, to_text(report.error()));
+      state_.lock()->trouble = to_text(report.error());
+      return report.error();
+    }
+    {
+      const auto state = state_.lock();
+      state->last = report->counts;
+      state->trouble.clear();
+    }
+    SATCHEL_TRY(count_conflicts());
+    return to_fields(*report);
+  }
+
+  /// Losers that the version keeps. Read when it changes, so that `status` never waits for it.
+  Result<void> count_conflicts() {
+    std::uint64_t count = 0;
+    SATCHEL_ASSIGN(const RefRecord record, read(*options_.user, view_->base_version()));
+    const RootId conflicts = std::get<UserBody>(record.body).conflicts;
+    if (!conflicts.is_none()) {
+      SATCHEL_ASSIGN(const Root tree, trees_->get_root(conflicts));
+      SATCHEL_TRY(store::walk_tree(*trees_, tree,
+                                   [&](const RelativePath&, const Entry& entry) -> Result<void> {
+                                     if (!entry.is_directory()) ++count;
+                                     return {};
+                                   }));
+    }
+    state_.lock()->conflicts = count;
+    return {};
+  }
+
+  Result<ControlFields> more_status() {
+    const auto state = state_.lock();
+    ControlFields fields;
+    if (state->last) fields = to_fields(*state->last);
+    fields.emplace_back("repository", options_.repository.text);
+    fields.emplace_back("workspace", options_.user ? options_.user->text() : "");
+    fields.emplace_back("conflicts", std::to_string(state->conflicts));
+    fields.emplace_back("trouble", state->trouble);
+    return fields;
+  }
+
+  Result<ControlFields> explain(const ControlRequest& request) {
+    SATCHEL_ASSIGN(const auto path, RelativePath::parse(fs::find_field(request.fields, "path")));
+    const auto number = find_number(request.fields, "kind");
+    const auto live = static_cast<store::Kind>(number);
+    SATCHEL_ASSIGN(const Root base, trees_->get_root(view_->base_root()));
+    SATCHEL_ASSIGN(const auto entry, store::find_path(*trees_, base, path));
+    const store::Kind kind = number != 0 ? live : entry ? entry->kind : store::Kind::kFile;
+    const policies::Decision decision = router_->decide(path, kind);
+    ControlFields fields{
+        {"action", std::string(policies::to_text(decision.action))},
+        {"class", std::string(policies::to_text(decision.data_class))},
+        {"area",
+         decision.travels() ? std::string(store::to_text(redirector::area_of(decision))) : ""},
+        {"rule", std::string(decision.rule)},
+        {"origin", std::string(decision.origin)},
+        {"state", state_of(request.fields, entry, decision)}};
+    SATCHEL_ASSIGN(const auto provenance, provenance_of(path));
+    if (entry && provenance) {
+      fields.emplace_back("layer", provenance->layer);
+      fields.emplace_back("version", provenance->version);
+    }
+    return fields;
+  }
+
+  Result<std::optional<Provenance>> provenance_of(const RelativePath& path) {
+    if (options_.image) {
+      SATCHEL_ASSIGN(const RefRecord image, read(options_.image->name, options_.image->number));
+      return find_provenance(*trees_, nullptr, std::get<ImageBody>(image.body), path);
+    }
+    SATCHEL_ASSIGN(const RefRecord record, read(*options_.user, view_->base_version()));
+    const auto& body = std::get<UserBody>(record.body);
+    SATCHEL_ASSIGN(const auto image_name, store::RefName::image(body.image_name));
+    SATCHEL_ASSIGN(const RefRecord image, read(image_name, body.image_number));
+    const PersonLayers person{options_.user->text(), record.number, body, options_.machine_id};
+    return find_provenance(*trees_, &person, std::get<ImageBody>(image.body), path);
+  }
+
+  static std::string state_of(const ControlFields& live, const std::optional<Entry>& base,
+                              const policies::Decision& decision) {
+    if (!decision.travels()) return "stays on this device";
+    const bool is_there = find_number(live, "kind") != 0;
+    if (!is_there) return base ? "deleted here, not yet synced" : "absent";
+    if (!base) return "new, not yet synced";
+    const store::Attributes& attributes = base->attributes;
+    const bool is_same =
+        find_number(live, "kind") == static_cast<std::uint64_t>(base->kind) &&
+        find_number(live, "mode") == attributes.mode &&
+        find_number(live, "uid") == attributes.uid && find_number(live, "gid") == attributes.gid &&
+        fs::find_field(live, "mtime") ==
+            fmt::format("{}.{:09}", attributes.mtime.seconds, attributes.mtime.nanoseconds) &&
+        (base->kind != store::Kind::kFile || find_number(live, "size") == base->content.size);
+    return is_same ? "synced" : "changed, not yet synced";
+  }
+
+  const MountSessionOptions options_;
+  SystemClock clock_;
+  SystemRandom random_;
+  Log log_ = Log::to_stderr(LogLevel::kWarn);
+  std::unique_ptr<redirector::Router> router_ = redirector::make_builtin_router();
+  RouterRules rules_{*router_};
+  Guarded<State> state_;
+  std::optional<store::Repository> repository_;
+  std::unique_ptr<fs::ClientStore> client_;
+  std::optional<store::RepositoryTreeStore> trees_;
+  std::optional<fs::ContentFetch> contents_;
+  std::unique_ptr<fs::View> view_;
+  std::unique_ptr<fs::Mount> mount_;
+  std::unique_ptr<fs::ControlServer> control_;
+};
+
+}  // namespace
+
+Result<void> run_mount(const MountSessionOptions& options, const std::function<void()>& usable) {
+  MountSession session(options);
+  SATCHEL_TRY(session.open());
+  usable();
+  return session.serve();
+}
+
+}  // namespace satchel::cli
