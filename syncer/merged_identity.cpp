@@ -83,6 +83,7 @@ Result<void> IdentityRepair::relink(Root& merged, const store::PageId& table,
                                     const std::set<std::string>& paths) {
   std::set<LinkItem> come;
   SATCHEL_TRY(locate_links(trees_, merged, paths, come));
+  candidates_.insert(paths.begin(), paths.end());  // also those that are no links any more
   for (const LinkItem& link : gone) touched_.insert(link.file_id);
   for (const LinkItem& link : come) touched_.insert(link.file_id);
   SATCHEL_ASSIGN(merged.links, edit_links(trees_, table, gone, come));
