@@ -329,7 +329,12 @@ Result<std::optional<ArchiveMember>> ArchiveReader::next() {
   }
   if (got != ARCHIVE_OK && got != ARCHIVE_WARN) return state_->error();
   state_->path = text_or_empty(archive_entry_pathname(entry));
-  if (got == ARCHIVE_WARN) state_->warn(text_or_empty(archive_error_string(handle)));
+  // A name that is not UTF-8 in a pax header stays the bytes that it was, but libarchive warns.
+  const std::string warning =
+      text_or_empty(got == ARCHIVE_WARN ? archive_error_string(handle) : nullptr);
+  if (got == ARCHIVE_WARN && warning.find("can't be converted") == std::string::npos) {
+    state_->warn(warning);
+  }
   SATCHEL_ASSIGN(ArchiveMember member, state_->member_of(entry));
   state_->size = member.size;
   return std::optional(std::move(member));
