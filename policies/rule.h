@@ -82,7 +82,8 @@ struct Decision {
 };
 std::ostream& operator<<(std::ostream& out, const Decision& decision);
 
-/// The directory that is the root of `path`'s group. `decision` is the one for `path`, with a group.
+/// The directory that is the root of `path`'s group. `decision` is the one for `path`, with a
+/// group.
 RelativePath group_root_of(const RelativePath& path, const Decision& decision);
 
 }  // namespace satchel::policies
