@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "fs/entry_row.h"
+
 namespace satchel::fs {
 namespace {
 
@@ -28,7 +30,7 @@ Result<Change::Edit*> Change::edit(Node& node) {
   if (node.is_directory()) return edit_directory(node);
   SATCHEL_ASSIGN(const auto located, view_.base_entry(node));
   if (located.entry.linked) return edit_linked(node, located);
-  SATCHEL_ASSIGN(InodeRow row, row_of(located));
+  SATCHEL_ASSIGN(InodeRow row, row_of_entry(*view_.base, located));
   SATCHEL_ASSIGN(Edit * added, add(std::move(row)));
   SATCHEL_TRY(put_name(*node.parent, Name::checked(node.name), *added));
   attach(node, *added);
@@ -40,9 +42,8 @@ Result<Change::Edit*> Change::edit_directory(Node& directory) {
   SATCHEL_ASSIGN(const Edit* parent, edit(*directory.parent));
   // What the base has below a directory of the base is below its base path.
   SATCHEL_ASSERT(parent->row.base_path.has_value());
-  SATCHEL_ASSIGN(InodeRow row, row_of(located));
+  SATCHEL_ASSIGN(InodeRow row, row_of_entry(*view_.base, located));
   row.own_attributes = false;
-  row.subdirectories = located.entry.directory.subdirectories;
   row.parent = parent->inode->id;
   row.name = directory.name;
   row.base_path = *parent->row.base_path / Name::checked(directory.name);
@@ -60,7 +61,7 @@ Result<Change::Edit*> Change::edit_directory(Node& directory) {
 // One inode, so one row; and all its names have to lead there, or they would part.
 Result<Change::Edit*> Change::edit_linked(Node& node, const store::LocatedEntry& located) {
   SATCHEL_ASSIGN(const auto paths, view_.base->links(located.file_id));
-  SATCHEL_ASSIGN(InodeRow row, row_of(located));
+  SATCHEL_ASSIGN(InodeRow row, row_of_entry(*view_.base, located));
   SATCHEL_ASSIGN(Edit * added, add(std::move(row)));
   added->row.names = 0;
   for (const RelativePath& path : paths) {
@@ -100,7 +101,7 @@ Result<Change::Edit*> Change::add(InodeRow row, bool is_stored) {
 
 Result<Change::Edit*> Change::add_removed(Node& node) {
   SATCHEL_ASSIGN(const auto located, view_.base_entry(node));
-  SATCHEL_ASSIGN(InodeRow row, row_of(located));
+  SATCHEL_ASSIGN(InodeRow row, row_of_entry(*view_.base, located));
   row.names = 0;
   SATCHEL_ASSIGN(Edit * added, add(std::move(row), /*is_stored=*/false));
   added->ctime = now_;
@@ -110,28 +111,6 @@ Result<Change::Edit*> Change::add_removed(Node& node) {
 
 void Change::attach(Node& node, Edit& edit) {
   attached_[&node] = &edit;
-}
-
-Result<InodeRow> Change::row_of(const store::LocatedEntry& located) const {
-  const store::Entry& entry = located.entry;
-  InodeRow row;
-  row.kind = entry.kind;
-  row.file_id = located.file_id;
-  row.mode = entry.attributes.mode;
-  row.uid = entry.attributes.uid;
-  row.gid = entry.attributes.gid;
-  SATCHEL_ASSIGN(row.xattrs, view_.base->xattrs(entry));
-  row.target = entry.target;
-  row.device = entry.device;
-  row.btime = entry.attributes.mtime;
-  const NodeStat stat = view_.stat_of_entry(NodeId{}, located, 1);
-  row.live = {.size = stat.size,
-              .blocks = stat.blocks,
-              .atime = stat.atime,
-              .mtime = stat.mtime,
-              .ctime = stat.ctime};
-  if (entry.kind == store::Kind::kFile) row.content = entry.content;
-  return row;
 }
 
 Result<bool> Change::base_has(Node& directory, const Name& name) {

@@ -70,7 +70,6 @@ class Change {
   Result<Edit*> edit_directory(Node& directory);
   void attach(Node& node, Edit& edit);
   Result<Edit*> edit_linked(Node& node, const store::LocatedEntry& located);
-  Result<InodeRow> row_of(const store::LocatedEntry& located) const;
   Result<bool> base_has(Node& directory, const Name& name);
   Result<void> stage(UpperId directory, const std::string& name, std::optional<Dentry> after);
   void put_edits();

@@ -181,18 +181,30 @@ void InodeTable::attach(Node& node, std::shared_ptr<Inode> inode) {
   if (!node.is_directory()) set_parent(node, nullptr, {});
 }
 
-void InodeTable::detach_to_base(Node& node, Node& parent, std::string_view name, bool is_linked) {
+void InodeTable::detach_to_base(Node& node, Node& parent, std::string_view name,
+                                const store::LocatedEntry& located) {
   const std::lock_guard lock(mutex_);
   if (node.inode) by_upper_.erase(node.inode->id);
   node.inode.reset();
   node.base.reset();
   set_parent(node, &parent, name);
-  node.is_linked = is_linked;
-  if (is_linked) {
+  node.is_linked = located.entry.linked;
+  node.file_id = located.file_id;
+  if (node.is_linked) {
     by_file_id_.insert_or_assign(node.file_id, &node);
   } else {
     by_place_.insert(&node);
   }
+}
+
+void InodeTable::orphan(Node& node, std::shared_ptr<Inode> inode) {
+  const std::lock_guard lock(mutex_);
+  leave_base_index(node);
+  if (node.inode) by_upper_.erase(node.inode->id);
+  by_upper_.emplace(inode->id, &node);
+  node.inode = std::move(inode);
+  node.base.reset();
+  node.is_removed = true;
 }
 
 void InodeTable::move(Node& node, Node& parent, std::string_view name) {

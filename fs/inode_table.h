@@ -128,7 +128,11 @@ class InodeTable {
   /// (names) `node` was a base entry and has `inode` from now on.
   void attach(Node& node, std::shared_ptr<Inode> inode);
   /// (names) `node` has lost its row and is the base entry `name` of `parent` again.
-  void detach_to_base(Node& node, Node& parent, std::string_view name, bool is_linked);
+  void detach_to_base(Node& node, Node& parent, std::string_view name,
+                      const store::LocatedEntry& located);
+  /// (names) No name leads to `node` any more; who knows it goes on with `inode`. The next look-up
+  /// of what it was makes another node.
+  void orphan(Node& node, std::shared_ptr<Inode> inode);
   /// (names) The directory `node` stands elsewhere now.
   void move(Node& node, Node& parent, std::string_view name);
   /// (names) No path leads to `node` any more.

@@ -15,23 +15,9 @@ namespace {
 Result<void> make_root_row(Upper& upper, const BaseTree& base) {
   SATCHEL_ASSIGN(const auto existing, upper.find_row(kRootUpper));
   if (existing) return {};
-  const store::LocatedEntry root = base.root_entry();
-  const store::Attributes& attributes = root.entry.attributes;
-  InodeRow row;
-  row.kind = store::Kind::kDirectory;
-  row.file_id = root.file_id;
-  row.mode = attributes.mode;
-  row.uid = attributes.uid;
-  row.gid = attributes.gid;
-  SATCHEL_ASSIGN(row.xattrs, base.xattrs(root.entry));
-  row.live = {.size = kDirectoryBytes,
-              .blocks = kDirectoryBytes / 512,
-              .atime = attributes.mtime,
-              .mtime = attributes.mtime,
-              .ctime = attributes.mtime};
+  SATCHEL_ASSIGN(InodeRow row, row_of_entry(base, base.root_entry()));
   row.own_attributes = false;
   row.base_path = RelativePath();
-  row.subdirectories = root.entry.directory.subdirectories;
   store::MetadataBatch batch;
   Upper::put_row(batch, kRootUpper, row);
   Upper::put_place(batch, RelativePath(), kRootUpper);

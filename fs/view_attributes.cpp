@@ -13,7 +13,6 @@ namespace satchel::fs {
 namespace {
 
 constexpr std::int64_t kRelatimeSeconds = 24 * 60 * 60;
-constexpr std::uint64_t kBlockBytes = 512;
 
 /// When relatime writes a new access time.
 bool is_atime_due(const Timestamp& atime, const Timestamp& mtime, const Timestamp& ctime,
@@ -58,23 +57,19 @@ NodeStat ViewState::stat_of_inode(Inode& inode) {
 NodeStat ViewState::stat_of_entry(NodeId id, const store::LocatedEntry& located,
                                   std::uint32_t link_names) {
   const store::Entry& entry = located.entry;
+  const LiveFields live = live_fields_of(entry);
   NodeStat stat{.ino = store::inode_number(located.file_id),
                 .mode = type_bits(entry.kind) | entry.attributes.mode,
                 .nlink = link_names,
                 .uid = entry.attributes.uid,
                 .gid = entry.attributes.gid,
                 .rdev = ::makedev(entry.device.major, entry.device.minor),
-                .atime = entry.attributes.mtime,
-                .mtime = entry.attributes.mtime,
-                .ctime = entry.attributes.mtime};
-  if (entry.kind == store::Kind::kFile) {
-    stat.size = entry.content.size;
-    stat.blocks = (stat.size + kBlockBytes - 1) / kBlockBytes;
-  } else if (entry.kind == store::Kind::kSymlink) {
-    stat.size = entry.target.size();
-  } else if (entry.is_directory()) {
-    stat.size = kDirectoryBytes;
-    stat.blocks = kDirectoryBytes / kBlockBytes;
+                .size = live.size,
+                .blocks = live.blocks,
+                .atime = live.atime,
+                .mtime = live.mtime,
+                .ctime = live.ctime};
+  if (entry.is_directory()) {
     stat.nlink = static_cast<std::uint32_t>(std::min<std::uint64_t>(
         entry.directory.subdirectories + 2, std::numeric_limits<std::uint32_t>::max()));
   }

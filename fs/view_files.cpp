@@ -212,20 +212,25 @@ Result<std::size_t> View::write(HandleId id, std::uint64_t offset, Bytes bytes, 
 
 Result<void> ViewState::truncate(Node& node, std::uint64_t size, bool kill_suid) {
   if (size > kOffsetMax) return errno_answer(EFBIG);
-  SATCHEL_ASSIGN(const auto inode,
-                 own_bytes(node, size == 0 ? CopyUp::kNothing : CopyUp::kContent));
-  SATCHEL_TRY(kill_privileges(node, kill_suid));
-  SATCHEL_ASSIGN(const auto fd, bytes_of(*inode));
-  const std::lock_guard io_lock(inode->io_mutex);
-  if (::ftruncate(fd->get(), static_cast<off_t>(size)) != 0) {
-    return file_error({}, "truncate a changed file");
+  for (;;) {
+    SATCHEL_ASSIGN(const auto inode,
+                   own_bytes(node, size == 0 ? CopyUp::kNothing : CopyUp::kContent));
+    SATCHEL_TRY(kill_privileges(node, kill_suid));
+    // Without a writable handle nothing else keeps a base switch from taking the bytes over.
+    const std::shared_lock lock(names);
+    if (inode->is_retired || node.inode != inode) continue;
+    SATCHEL_ASSIGN(const auto fd, bytes_of(*inode));
+    const std::lock_guard io_lock(inode->io_mutex);
+    if (::ftruncate(fd->get(), static_cast<off_t>(size)) != 0) {
+      return file_error({}, "truncate a changed file");
+    }
+    const Timestamp now = context.clock.now();
+    const std::lock_guard live_lock(inode->live_mutex);
+    note_write(*inode, 0, now);
+    inode->row.live.size = size;
+    note_blocks(*inode);
+    return {};
   }
-  const Timestamp now = context.clock.now();
-  const std::lock_guard live_lock(inode->live_mutex);
-  note_write(*inode, 0, now);
-  inode->row.live.size = size;
-  note_blocks(*inode);
-  return {};
 }
 
 Result<void> View::sync_file(HandleId id, bool data_only) {

@@ -78,7 +78,7 @@ Result<InodeRow> ViewState::new_row(Node& parent, store::Kind kind, mode_t mode,
   if (kind == store::Kind::kDirectory) {
     if ((parent_mode & S_ISGID) != 0) row.mode = static_cast<std::uint16_t>(row.mode | S_ISGID);
     row.live.size = kDirectoryBytes;
-    row.live.blocks = kDirectoryBytes / 512;
+    row.live.blocks = kDirectoryBytes / kBlockBytes;
   }
   return row;
 }
@@ -153,10 +153,10 @@ Result<NodeReply> View::link(NodeId id, NodeId new_parent, const Name& new_name)
   const std::unique_lock lock(state_->names);
   SATCHEL_ASSIGN(NodeRef node, state_->require(id));
   SATCHEL_ASSIGN(const NodeRef directory, state_->require_directory(new_parent));
-  if (node->is_directory()) return errno_answer(EPERM);
   if (directory->is_removed) return errno_answer(ENOENT);
   SATCHEL_ASSIGN(const auto existing, state_->find_child(*directory, new_name));
   if (existing) return errno_answer(EEXIST);
+  if (node->is_directory()) return errno_answer(EPERM);
   SATCHEL_TRY(state_->check_rules(*directory, new_name, node->kind));
   Change change(*state_);
   SATCHEL_ASSIGN(Change::Edit * edit, change.edit(*node));

@@ -38,6 +38,7 @@ class Lister {
   Result<void> follow_base(std::uint64_t& offset) {
     if (handle_.tree == view_.base && handle_.epoch == view_.epoch) return {};
     SATCHEL_ASSIGN(const auto now, view_.base_of(*handle_.node));
+    if (offset <= kRanksStart) handle_.committed.clear();  // they are still to come, as base names
     if (handle_.tree && offset > kRanksStart && offset < kPositionsStart) {
       std::string from;
       if (handle_.base) {
@@ -53,6 +54,8 @@ class Lister {
         rank = cursor.rank();
       }
       offset = rank + kRanksStart;
+      // Of the names that have become the base's, those from here on come in its order.
+      std::erase_if(handle_.committed, [&](const auto& item) { return item.second >= from; });
     }
     handle_.tree = view_.base;
     handle_.epoch = view_.epoch;
@@ -106,12 +109,14 @@ class Lister {
   }
 
   Result<void> add_upper(std::uint64_t from) {
-    if (!handle_.node->inode) return {};
-    const UpperId id = handle_.node->inode->id;
     auto committed = std::lower_bound(
         handle_.committed.begin(), handle_.committed.end(), from,
         [](const auto& item, std::uint64_t position) { return item.first < position; });
-    SATCHEL_ASSIGN(const auto names, view_.upper->list_positions(id, from, kBatchItems));
+    std::vector<PositionedName> names;
+    if (handle_.node->inode) {
+      SATCHEL_ASSIGN(names,
+                     view_.upper->list_positions(handle_.node->inode->id, from, kBatchItems));
+    }
     for (auto name = names.begin(); !is_full();) {
       const bool is_live = name != names.end() && (committed == handle_.committed.end() ||
                                                    name->position < committed->first);

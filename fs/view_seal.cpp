@@ -29,10 +29,11 @@ Result<void> for_each_name(const Upper& upper, UpperId directory, const Visit& v
 /// Builds the nodes of a SealedUpper, directory by directory.
 class Sealer {
  public:
-  Sealer(const Upper& upper, store::SealedUpper& sealed) : upper_(upper), sealed_(sealed) {}
+  Sealer(const Upper& upper, store::SealedUpper& sealed, SealedPlaces& places)
+      : upper_(upper), sealed_(sealed), places_(places) {}
 
   Result<void> run() {
-    SATCHEL_TRY(add(kRootUpper, {}));
+    SATCHEL_TRY(add(kRootUpper, {}, {}));
     while (!directories_.empty()) {
       const Open directory = std::move(directories_.front());
       directories_.pop_front();
@@ -47,6 +48,7 @@ class Sealer {
   struct Open {
     UpperId id = 0;
     std::uint32_t node = 0;
+    RelativePath path;
     std::optional<RelativePath> base_path;
   };
 
@@ -55,13 +57,14 @@ class Sealer {
     if (!name.dentry.is_whiteout()) {
       std::optional<RelativePath> same_place;
       if (directory.base_path) same_place = *directory.base_path / child.name;
-      SATCHEL_ASSIGN(child.node, add(name.dentry.child, same_place));
+      SATCHEL_ASSIGN(child.node, add(name.dentry.child, directory.path / child.name, same_place));
     }
     sealed_.nodes[directory.node].children.push_back(std::move(child));
     return {};
   }
 
-  Result<std::uint32_t> add(UpperId id, const std::optional<RelativePath>& same_place) {
+  Result<std::uint32_t> add(UpperId id, const RelativePath& path,
+                            const std::optional<RelativePath>& same_place) {
     const auto [known, is_new] = index_.try_emplace(id, sealed_.nodes.size());
     if (!is_new) return known->second;
     const std::uint32_t index = known->second;
@@ -86,14 +89,16 @@ class Sealer {
     node.device = row->device;
     node.names = row->names;
     node.origin = std::move(row->origin);
+    places_.paths.emplace(id, path);
     if (row->kind == store::Kind::kDirectory) {
+      if (row->base_path) places_.by_base_path.emplace(row->base_path->text(), path);
       if (row->base_path) {
         const bool is_same = id == kRootUpper || row->base_path == same_place;
         node.base =
             is_same ? store::BaseOfDirectory::kSamePlace : store::BaseOfDirectory::kBasePath;
         if (!is_same) node.base_path = *row->base_path;
       }
-      directories_.push_back({.id = id, .node = index, .base_path = row->base_path});
+      directories_.push_back({.id = id, .node = index, .path = path, .base_path = row->base_path});
     }
     sealed_.nodes.push_back(std::move(node));
     return index;
@@ -101,6 +106,7 @@ class Sealer {
 
   const Upper& upper_;
   store::SealedUpper& sealed_;
+  SealedPlaces& places_;
   std::unordered_map<UpperId, std::uint32_t> index_;
   std::deque<Open> directories_;
 };
@@ -119,8 +125,11 @@ Result<store::SealedUpper> View::seal() {
   const UpperBase base = state_->upper->base();
   sealed.base_root = base.root;
   sealed.base_version = base.version;
-  SATCHEL_TRY(Sealer(*state_->upper, sealed).run());
+  SealedPlaces places;
+  SATCHEL_TRY(Sealer(*state_->upper, sealed, places).run());
   SATCHEL_ASSIGN(sealed.generation, state_->upper->end_generation());
+  places.generation = sealed.generation;
+  state_->sealed = std::move(places);
   return sealed;
 }
 

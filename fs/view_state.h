@@ -14,8 +14,10 @@
 #include <vector>
 
 #include "fs/base_tree.h"
+#include "fs/entry_row.h"
 #include "fs/handle_table.h"
 #include "fs/inode_table.h"
+#include "fs/switch_plan.h"
 #include "fs/upper.h"
 #include "fs/view.h"
 
@@ -23,8 +25,6 @@ namespace satchel::fs {
 
 class Change;
 
-/// What a directory's size is said to be.
-inline constexpr std::uint64_t kDirectoryBytes = 4096;
 /// As on ext4.
 inline constexpr std::uint32_t kNamesMax = 65000;
 
@@ -75,6 +75,7 @@ struct ViewState {
   // Guarded by `names`.
   std::shared_ptr<const BaseTree> base;
   std::uint32_t epoch = 1;
+  SealedPlaces sealed;  ///< of the last seal; ∝ change
 
   // When base files were read last: kept while the kernel knows them.
   std::mutex atimes_mutex;

@@ -1,0 +1,203 @@
+#include "fs/switch_rows.h"
+
+#include <iterator>
+#include <set>
+
+#include "fs/entry_row.h"
+#include "store/directory.h"
+
+namespace satchel::fs {
+namespace {
+
+constexpr std::size_t kBatchNames = 1024;
+
+class Loader {
+ public:
+  explicit Loader(const SwitchInput& input) : input_(input) {}
+
+  Result<SwitchRows> run() {
+    SATCHEL_ASSIGN(auto root, input_.upper.find_row(kRootUpper));
+    SATCHEL_ASSERT(root.has_value());
+    SwitchDirectory directory;
+    directory.id = kRootUpper;
+    directory.row = *std::move(root);
+    add(std::move(directory));
+    // The list grows while it is walked.
+    for (std::size_t i = 0; i < rows_.directories.size(); ++i) {
+      SATCHEL_TRY(load_names(i));
+      SATCHEL_TRY(place(i));
+      SATCHEL_TRY(load_children(i));
+    }
+    return std::move(rows_);
+  }
+
+ private:
+  void add(SwitchDirectory directory) {
+    directory.old_base_path = directory.row.base_path;
+    rows_.index.emplace(directory.id, rows_.directories.size());
+    rows_.directories.push_back(std::move(directory));
+  }
+
+  Result<void> load_names(std::size_t at) {
+    SwitchDirectory& directory = rows_.directories[at];
+    if (directory.is_new) return {};
+    std::string from;
+    for (bool more = true; more;) {
+      SATCHEL_ASSIGN(auto names, input_.upper.list_dentries(directory.id, from, kBatchNames));
+      more = names.size() == kBatchNames;
+      if (more) from = names.back().name + '\0';
+      std::move(names.begin(), names.end(), std::back_inserter(directory.names));
+    }
+    return {};
+  }
+
+  /// Where the directory is in the snapshot and in the next base.
+  Result<void> place(std::size_t at) {
+    SwitchDirectory& directory = rows_.directories[at];
+    directory.sealed = sealed_path(directory);
+    if (directory.sealed) {
+      SATCHEL_ASSIGN(directory.in_snapshot, input_.snapshot.locate(*directory.sealed));
+      if (directory.in_snapshot && !directory.in_snapshot->entry.is_directory()) {
+        directory.in_snapshot.reset();
+      }
+    }
+    if (directory.in_snapshot) {
+      SATCHEL_ASSIGN(directory.in_next, input_.next.locate(*directory.sealed));
+      if (directory.in_next && !directory.in_next->entry.is_directory()) directory.in_next.reset();
+      if (directory.in_next) directory.next_base = directory.sealed;
+      return {};
+    }
+    if (directory.old_base_path) return keep_old_base(at);
+    return merge_with_other_side(directory);
+  }
+
+  [[nodiscard]] std::optional<RelativePath> sealed_path(const SwitchDirectory& directory) const {
+    if (directory.id == kRootUpper) return RelativePath();
+    const auto known = input_.sealed.paths.find(directory.id);
+    if (known != input_.sealed.paths.end()) return known->second;
+    if (directory.is_new || !directory.old_base_path) return std::nullopt;
+    return input_.sealed.find_base(*directory.old_base_path);
+  }
+
+  /// Both sides have made a directory of this name since: it is one directory.
+  Result<void> merge_with_other_side(SwitchDirectory& directory) {
+    const SwitchDirectory& parent = rows_.directories[directory.parent];
+    const Name name = Name::checked(directory.name);
+    SATCHEL_ASSIGN(const auto before, find_in(input_.snapshot, parent.in_snapshot, name));
+    if (before) return {};  // it hides that on purpose
+    SATCHEL_ASSIGN(auto other, find_in(input_.next, parent.in_next, name));
+    if (!other || !other->entry.is_directory()) return {};
+    directory.in_next = std::move(other);
+    directory.next_base = *parent.next_base / name;
+    return {};
+  }
+
+  /// The directory was moved to where the snapshot does not speak, so the next base does not have
+  /// what was in it: all of that gets rows.
+  Result<void> keep_old_base(std::size_t at) {
+    SATCHEL_ASSIGN(const auto old, input_.old_base.locate(*rows_.directories[at].old_base_path));
+    if (!old || !old->entry.is_directory()) return {};
+    std::set<std::string> changed;
+    for (const NamedDentry& name : rows_.directories[at].names) changed.insert(name.name);
+    SATCHEL_ASSIGN(auto cursor, store::DirectoryCursor::begin(input_.old_base.trees(),
+                                                              old->entry.directory.page));
+    for (; !cursor.at_end();) {
+      const store::Entry& entry = cursor.entry();
+      if (!changed.contains(entry.name.text())) {
+        const store::LocatedEntry located{.entry = entry,
+                                          .file_id = entry.effective_file_id(old->file_id)};
+        SATCHEL_TRY(keep_entry(at, located));
+      }
+      SATCHEL_TRY(cursor.next());
+    }
+    return {};
+  }
+
+  Result<void> keep_entry(std::size_t at, const store::LocatedEntry& located) {
+    const store::Entry& entry = located.entry;
+    UpperId id = 0;
+    if (entry.linked) id = linked_[located.file_id];
+    if (id == 0) {
+      SATCHEL_ASSIGN(id, input_.upper.next_number());
+      SATCHEL_ASSIGN(InodeRow row, row_of_entry(input_.old_base, located));
+      row.generation = input_.upper.generation();
+      row.names = 0;
+      if (entry.is_directory()) {
+        row.base_path = *rows_.directories[at].old_base_path / entry.name;
+        row.parent = rows_.directories[at].id;
+        row.name = entry.name.text();
+        row.names = 1;
+      }
+      made_.emplace(id, std::move(row));
+      if (entry.linked) linked_[located.file_id] = id;
+    }
+    if (!entry.is_directory()) ++made_.at(id).names;
+    rows_.directories[at].names.push_back({.name = entry.name.text(),
+                                           .dentry = {.child = id,
+                                                      .kind = entry.kind,
+                                                      .ino = store::inode_number(located.file_id),
+                                                      .generation = input_.upper.generation()}});
+    return {};
+  }
+
+  Result<void> load_children(std::size_t at) {
+    // By index: adding directories moves them.
+    for (std::size_t i = 0; i < rows_.directories[at].names.size(); ++i) {
+      const NamedDentry name = rows_.directories[at].names[i];
+      if (name.dentry.is_whiteout() || rows_.files.contains(name.dentry.child)) continue;
+      const auto made = made_.find(name.dentry.child);
+      InodeRow row;
+      if (made != made_.end()) {
+        row = made->second;
+      } else {
+        SATCHEL_ASSIGN(auto stored, input_.upper.find_row(name.dentry.child));
+        if (!stored) {
+          return Error{.code = EUCLEAN,
+                       .sat = Sat::kContradiction,
+                       .message = "a name of the upper has no row"};
+        }
+        row = *std::move(stored);
+      }
+      if (row.kind != store::Kind::kDirectory) {
+        SwitchFile file;
+        file.row = std::move(row);
+        file.is_new = made != made_.end();
+        rows_.files.emplace(name.dentry.child, std::move(file));
+        continue;
+      }
+      SwitchDirectory directory;
+      directory.id = name.dentry.child;
+      directory.row = std::move(row);
+      directory.dentry = name.dentry;
+      directory.parent = at;
+      directory.name = name.name;
+      directory.is_new = made != made_.end();
+      add(std::move(directory));
+    }
+    // A linked file's rows are made name by name: the last word on its names is here.
+    for (auto& [id, row] : made_) {
+      const auto file = rows_.files.find(id);
+      if (file != rows_.files.end()) file->second.row.names = row.names;
+    }
+    return {};
+  }
+
+  const SwitchInput& input_;
+  SwitchRows rows_;
+  std::map<UpperId, InodeRow> made_;
+  std::map<store::FileId, UpperId> linked_;
+};
+
+}  // namespace
+
+Result<std::optional<store::LocatedEntry>> find_in(
+    const BaseTree& tree, const std::optional<store::LocatedEntry>& directory, const Name& name) {
+  if (!directory) return std::optional<store::LocatedEntry>();
+  return tree.find(as_base_directory(*directory), name);
+}
+
+Result<SwitchRows> load_rows(const SwitchInput& input) {
+  return Loader(input).run();
+}
+
+}  // namespace satchel::fs

@@ -1,0 +1,56 @@
+// The upper in memory while a base switch is planned. Internal to fs/switch_*.cpp.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fs/switch_plan.h"
+
+namespace satchel::fs {
+
+/// One directory row with its changed names.
+struct SwitchDirectory {
+  UpperId id = 0;
+  InodeRow row;
+  std::optional<RelativePath> old_base_path;
+  Dentry dentry;  ///< that leads here
+  std::size_t parent = 0;
+  std::string name;
+  std::vector<NamedDentry> names;
+  /// Where it was at the seal; none: it is younger.
+  std::optional<RelativePath> sealed;
+  std::optional<store::LocatedEntry> in_snapshot, in_next;  ///< directories only
+  std::optional<RelativePath> next_base;
+  bool is_new = false;  ///< has no row on disk yet
+  bool is_kept = true;
+};
+
+/// One row that is not a directory's.
+struct SwitchFile {
+  InodeRow row;
+  std::uint32_t names_in_snapshot = 0;  ///< names that are unchanged, travel and are there
+  std::optional<RelativePath> path;     ///< one of those
+  std::optional<store::Entry> in_snapshot, in_next;  ///< at `path`, or where it is now
+  bool is_new = false;
+  bool is_dropped = false;
+  bool is_placed = false;  ///< in_snapshot and in_next are known
+};
+
+/// All rows, directories before what is in them.
+struct SwitchRows {
+  std::vector<SwitchDirectory> directories;
+  std::map<UpperId, std::size_t> index;
+  std::map<UpperId, SwitchFile> files;
+};
+
+/// Reads the upper, finds each directory in snapshot and next base, and gives rows to what a
+/// directory without a place in them would lose.
+Result<SwitchRows> load_rows(const SwitchInput& input);
+
+/// The entry `name` of a directory in a tree, if the directory is there.
+Result<std::optional<store::LocatedEntry>> find_in(
+    const BaseTree& tree, const std::optional<store::LocatedEntry>& directory, const Name& name);
+
+}  // namespace satchel::fs

@@ -1,0 +1,674 @@
+#include "test/unit/fs/view_fixture.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <ostream>
+#include <set>
+#include <sstream>
+
+#include "base/file_io.h"
+#include "store/content_id.h"
+#include "store/directory.h"
+#include "store/links.h"
+
+namespace satchel::fs::test {
+namespace {
+
+constexpr Caller kRoot{};
+
+std::string read_whole(int fd) {
+  struct stat found {};
+  SATCHEL_ASSERT(::fstat(fd, &found) == 0);
+  std::string text(static_cast<std::size_t>(found.st_size), '\0');
+  const auto bytes = std::as_writable_bytes(std::span(text));
+  const auto read = pread_all(fd, bytes, 0);
+  SATCHEL_ASSERT(read.has_value() && *read == text.size());
+  return text;
+}
+
+std::vector<std::string> names_in(int directory_fd) {
+  const int own = ::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  SATCHEL_ASSERT(own >= 0);
+  DIR* const directory = ::fdopendir(own);
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(directory)) {  // NOLINT(concurrency-mt-unsafe): own DIR
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+  }
+  ::closedir(directory);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+store::Xattrs xattrs_at(const std::string& path) {
+  store::Xattrs xattrs;
+  std::string names(4096, '\0');
+  const ssize_t length = ::llistxattr(path.c_str(), names.data(), names.size());
+  for (ssize_t at = 0; at < length;) {
+    const std::string name = names.c_str() + at;
+    at += static_cast<ssize_t>(name.size()) + 1;
+    if (!name.starts_with("user.") && !name.starts_with("trusted.")) continue;
+    std::string value(65536, '\0');
+    const ssize_t size = ::lgetxattr(path.c_str(), name.c_str(), value.data(), value.size());
+    value.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+    xattrs[name] = value;
+  }
+  return xattrs;
+}
+
+std::string text_of(const store::Xattrs& xattrs) {
+  std::string text;
+  for (const auto& [name, value] : xattrs) text += name + "=" + value + ";";
+  return text;
+}
+
+int code_of(int result) {
+  return result == 0 ? 0 : errno;
+}
+template <typename T>
+int code_of(const Result<T>& result) {
+  return result ? 0 : result.error().code;
+}
+
+std::string join(const std::string& directory, const std::string& name) {
+  return directory.empty() ? name : directory + "/" + name;
+}
+
+/// Makes a tree of what a plain directory holds.
+class Importer {
+ public:
+  Importer(store::TreeStore& trees, MemoryContents& contents, std::string root)
+      : trees_(trees), contents_(contents), root_(std::move(root)) {}
+
+  store::RootId run() {
+    store::Root root = store::empty_tree();
+    root.attributes = attributes_of("");
+    root.directory = import("");
+    root.links = *store::build_links(trees_, links_);
+    return *trees_.put_root(root);
+  }
+
+ private:
+  [[nodiscard]] std::string host(const std::string& path) const { return root_ + "/" + path; }
+
+  store::Attributes attributes_of(const std::string& path) {
+    struct stat found {};
+    SATCHEL_ASSERT(::lstat(host(path).c_str(), &found) == 0);
+    return {.mode = static_cast<std::uint16_t>(found.st_mode & 07777),
+            .uid = found.st_uid,
+            .gid = found.st_gid,
+            .mtime = Timestamp::from(found.st_mtim),
+            .xattrs = *store::write_xattrs(trees_, xattrs_at(host(path)))};
+  }
+
+  store::DirectoryRef import(const std::string& directory) {
+    const UniqueFd fd(::open(host(directory).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    store::DirectoryBuilder builder(trees_);
+    for (const std::string& name : names_in(fd.get())) {
+      SATCHEL_ASSERT(builder.append(entry_of(join(directory, name), name)).has_value());
+    }
+    return *builder.finish();
+  }
+
+  store::Entry entry_of(const std::string& path, const std::string& name) {
+    struct stat found {};
+    SATCHEL_ASSERT(::lstat(host(path).c_str(), &found) == 0);
+    store::Entry entry;
+    entry.name = Name::checked(name);
+    entry.attributes = attributes_of(path);
+    switch (found.st_mode & S_IFMT) {
+      case S_IFREG: {
+        entry.kind = store::Kind::kFile;
+        const UniqueFd fd(::open(host(path).c_str(), O_RDONLY | O_CLOEXEC));
+        entry.content = contents_.add(read_whole(fd.get()));
+        break;
+      }
+      case S_IFDIR:
+        entry.kind = store::Kind::kDirectory;
+        entry.directory = import(path);
+        break;
+      case S_IFLNK: {
+        entry.kind = store::Kind::kSymlink;
+        std::string target(4096, '\0');
+        const ssize_t size = ::readlink(host(path).c_str(), target.data(), target.size());
+        entry.target = target.substr(0, static_cast<std::size_t>(size));
+        break;
+      }
+      default:
+        entry.kind = store::Kind::kFifo;
+    }
+    if (!entry.is_directory() && found.st_nlink > 1) {
+      entry.linked = true;
+      const auto known = linked_.try_emplace(
+          found.st_ino,
+          store::default_file_id(store::root_file_id(),
+                                 Name::checked("inode " + std::to_string(found.st_ino))));
+      entry.file_id = known.first->second;
+      links_.push_back({.file_id = *entry.file_id, .path = path});
+    }
+    return entry;
+  }
+
+  store::TreeStore& trees_;
+  MemoryContents& contents_;
+  std::string root_;
+  std::map<ino_t, store::FileId> linked_;
+  std::vector<store::LinkItem> links_;
+};
+
+}  // namespace
+
+store::ContentId MemoryContents::add(std::string_view bytes) {
+  const store::ContentId id =
+      bytes.empty() ? store::ContentId{} : store::content_id_of(as_bytes(bytes));
+  const std::lock_guard lock(mutex_);
+  bytes_.emplace(id, bytes);
+  return id;
+}
+
+std::string MemoryContents::get(const store::ContentId& id) const {
+  if (id.is_empty()) return {};
+  const std::lock_guard lock(mutex_);
+  return bytes_.at(id);
+}
+
+std::size_t MemoryContents::adopted() const {
+  const std::lock_guard lock(mutex_);
+  return adopted_;
+}
+
+Result<std::size_t> MemoryContents::read(const store::ContentId& id, std::uint64_t offset,
+                                         std::span<std::byte> out) {
+  const std::string bytes = get(id);
+  if (offset >= bytes.size()) return std::size_t{0};
+  const std::size_t count = std::min(out.size(), bytes.size() - offset);
+  std::memcpy(out.data(), bytes.data() + offset, count);
+  return count;
+}
+
+Result<void> MemoryContents::copy_to(const store::ContentId& id, int fd) {
+  return pwrite_all(fd, as_bytes(get(id)), 0);
+}
+
+Result<void> MemoryContents::adopt(const store::ContentId& id, int directory_fd, const char* name) {
+  const UniqueFd fd(::openat(directory_fd, name, O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return errno_error(name);
+  if (add(read_whole(fd.get())) != id) return Error{.code = EBADMSG};
+  if (::unlinkat(directory_fd, name, 0) != 0) return errno_error(name);
+  const std::lock_guard lock(mutex_);
+  ++adopted_;
+  return {};
+}
+
+policies::Decision TestRouter::decide(const RelativePath& path, store::Kind /*kind*/) const {
+  policies::Decision decision;
+  if (path.is_within(*RelativePath::parse("local"))) decision.action = policies::Action::kLocal;
+  if (path.is_within(*RelativePath::parse("deny"))) decision.action = policies::Action::kDeny;
+  return decision;
+}
+
+void RecordingNotifier::forget_entry(NodeId /*parent*/, const Name& name) {
+  entries.push_back(name.text());
+}
+void RecordingNotifier::forget_inode(NodeId node) {
+  inodes.push_back(node);
+}
+
+std::ostream& operator<<(std::ostream& out, const Found& found) {
+  std::string bytes = found.bytes.substr(0, 32);
+  return out << std::oct << found.mode << std::dec << " nlink " << found.nlink << " " << found.uid
+             << ":" << found.gid << " size " << found.size << " '" << escape_for_display(bytes)
+             << "' xattrs '" << found.xattrs << "' same as '" << found.links << "'";
+}
+
+std::string differences(const Listing& expected, const Listing& found) {
+  std::string text;
+  const auto describe = [&](const std::string& path, const Found* one, const Found* two) {
+    std::ostringstream out;
+    out << path << "\n    expected ";
+    one != nullptr ? out << *one : out << "nothing";
+    out << "\n    found    ";
+    two != nullptr ? out << *two : out << "nothing";
+    text += out.str() + "\n";
+  };
+  for (const auto& [path, one] : expected) {
+    const auto two = found.find(path);
+    if (two == found.end() || !(one == two->second)) {
+      describe(path, &one, two == found.end() ? nullptr : &two->second);
+    }
+  }
+  for (const auto& [path, two] : found) {
+    if (!expected.contains(path)) describe(path, nullptr, &two);
+  }
+  return text;
+}
+
+void fill(Side& side) {
+  const auto must = [](int code) { SATCHEL_ASSERT(code == 0); };
+  must(side.make_directory("dir", 0755));
+  must(side.make_directory("dir/sub", 0700));
+  must(side.make_directory("dir/sub/deep", 0755));
+  must(side.make_directory("empty", 0755));
+  must(side.make_directory("local", 0755));
+  for (const std::string path :
+       {"file", "dir/a", "dir/b", "dir/sub/c", "dir/sub/deep/d", "local/x"}) {
+    must(side.make_file(path, 0644));
+    must(side.write(path, 0, "content of " + path + "\n"));
+  }
+  must(side.make_file("void", 0600));
+  must(side.make_file("dir/setuid", 0755));
+  must(side.write("dir/setuid", 0, "#!"));
+  must(side.change_mode("dir/setuid", 06755));
+  must(side.link("dir/a", "dir/sub/a2"));
+  must(side.link("dir/a", "a3"));
+  must(side.make_symlink("dir/link", "../file"));
+  must(side.make_fifo("dir/fifo", 0600));
+  must(side.set_xattr("file", "user.note", "hello"));
+}
+
+// The view.
+
+/// Gives back the look-ups that a walk along a path has made.
+class Workspace::Forgetter {
+ public:
+  explicit Forgetter(View& view) : view_(view) {}
+  ~Forgetter() {
+    for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) view_.forget(*node, 1);
+  }
+  Forgetter(const Forgetter&) = delete;
+  Forgetter& operator=(const Forgetter&) = delete;
+
+  Result<NodeId> walk(const std::string& path) {
+    NodeId node = kRootNode;
+    const auto parsed = RelativePath::parse(path);
+    if (!parsed) return parsed.error();
+    for (const Name& name : parsed->names()) {
+      SATCHEL_ASSIGN(const auto found, view_.lookup(node, name));
+      keep(found.node);
+      node = found.node;
+    }
+    return node;
+  }
+  Result<NodeId> walk_to_parent(const std::string& path) {
+    const auto parsed = RelativePath::parse(path);
+    if (!parsed) return parsed.error();
+    SATCHEL_ASSIGN(const NodeId parent, walk(parsed->parent().text()));
+    SATCHEL_ASSIGN(const NodeStat stat, view_.get_attributes(parent));
+    if (!S_ISDIR(stat.mode)) return Error{.code = ENOTDIR};
+    return parent;
+  }
+  void keep(NodeId node) { nodes_.push_back(node); }
+
+ private:
+  View& view_;
+  std::vector<NodeId> nodes_;
+};
+
+Workspace::Workspace(int plain_directory) : directory_(std::make_unique<satchel::test::TempDir>()) {
+  base_ = plain_directory >= 0 ? import(plain_directory) : *trees_.put_root(store::empty_tree());
+  reopen();
+}
+
+Workspace::~Workspace() = default;
+
+store::RootId Workspace::import(int directory_fd) {
+  return Importer(trees_, contents_, "/proc/self/fd/" + std::to_string(directory_fd)).run();
+}
+
+void Workspace::reopen(bool crash) {
+  if (crash && view_) {
+    // What a killed process leaves behind: a copy of the files at this moment.
+    auto copy = std::make_unique<satchel::test::TempDir>();
+    const std::string command =
+        "cp -a '" + directory_->path().text + "/.' '" + copy->path().text + "/'";
+    SATCHEL_ASSERT(std::system(command.c_str()) == 0);  // NOLINT: a test
+    view_.reset();
+    directory_ = std::move(copy);
+  }
+  view_.reset();
+  auto upper =
+      Upper::open(directory_->path(), {.root = base_, .version = 1, .image_root = base_}, log_);
+  SATCHEL_ASSERT(upper.has_value());
+  const store::RootId base = (*upper)->base().root;
+  auto view = View::open({.trees = trees_,
+                          .contents = contents_,
+                          .router = router_,
+                          .clock = clock_,
+                          .random = random_,
+                          .log = log_},
+                         base, *std::move(upper));
+  SATCHEL_ASSERT(view.has_value());
+  view_ = *std::move(view);
+  view_->set_notifier(&notifier_);
+}
+
+Result<NodeReply> Workspace::find(const std::string& path) {
+  Forgetter forgetter(*view_);
+  SATCHEL_ASSIGN(const NodeId node, forgetter.walk(path));
+  SATCHEL_ASSIGN(const NodeStat stat, view_->get_attributes(node));
+  return NodeReply{.node = node, .stat = stat};
+}
+
+NodeStat Workspace::stat(const std::string& path) {
+  const auto found = find(path);
+  SATCHEL_ASSERT(found.has_value());
+  return found->stat;
+}
+
+std::string Workspace::read(const std::string& path) {
+  Forgetter forgetter(*view_);
+  const auto node = forgetter.walk(path);
+  if (!node) return "error " + std::to_string(node.error().code);
+  const auto open = view_->open_file(*node, O_RDONLY);
+  if (!open) return "error " + std::to_string(open.error().code);
+  std::string text(stat(path).size + 1, '\0');
+  const auto count = view_->read(open->handle, 0, std::as_writable_bytes(std::span(text)));
+  view_->release(open->handle);
+  if (!count) return "error " + std::to_string(count.error().code);
+  text.resize(*count);
+  return text;
+}
+
+std::vector<std::string> Workspace::names(const std::string& path) {
+  Forgetter forgetter(*view_);
+  const auto node = forgetter.walk(path);
+  SATCHEL_ASSERT(node.has_value());
+  const auto handle = view_->open_directory(*node);
+  SATCHEL_ASSERT(handle.has_value());
+  std::vector<std::string> found;
+  const auto listed = view_->read_directory(*handle, 0, [&](const View::DirectoryItem& item) {
+    if (item.name != "." && item.name != "..") found.push_back(item.name);
+    return true;
+  });
+  view_->release_directory(*handle);
+  SATCHEL_ASSERT(listed.has_value());
+  return found;
+}
+
+int Workspace::make_file(const std::string& path, mode_t mode) {
+  Forgetter forgetter(*view_);
+  const auto parent = forgetter.walk_to_parent(path);
+  if (!parent) return parent.error().code;
+  const auto made = view_->create(*parent, RelativePath::parse(path)->name(), S_IFREG | mode,
+                                  O_WRONLY | O_CREAT | O_EXCL, kRoot);
+  if (!made) return made.error().code;
+  view_->release(made->open.handle);
+  forgetter.keep(made->node.node);
+  return 0;
+}
+
+int Workspace::make_directory(const std::string& path, mode_t mode) {
+  Forgetter forgetter(*view_);
+  const auto parent = forgetter.walk_to_parent(path);
+  if (!parent) return parent.error().code;
+  const auto made = view_->make_directory(*parent, RelativePath::parse(path)->name(), mode, kRoot);
+  if (made) forgetter.keep(made->node);
+  return code_of(made);
+}
+
+int Workspace::make_symlink(const std::string& path, const std::string& target) {
+  Forgetter forgetter(*view_);
+  const auto parent = forgetter.walk_to_parent(path);
+  if (!parent) return parent.error().code;
+  const auto made = view_->make_symlink(*parent, RelativePath::parse(path)->name(), target, kRoot);
+  if (made) forgetter.keep(made->node);
+  return code_of(made);
+}
+
+int Workspace::make_fifo(const std::string& path, mode_t mode) {
+  Forgetter forgetter(*view_);
+  const auto parent = forgetter.walk_to_parent(path);
+  if (!parent) return parent.error().code;
+  const auto made =
+      view_->make_node(*parent, RelativePath::parse(path)->name(), S_IFIFO | mode, 0, kRoot);
+  if (made) forgetter.keep(made->node);
+  return code_of(made);
+}
+
+int Workspace::write_at(const std::string& path, std::uint64_t offset, const std::string& bytes,
+                        bool append) {
+  Forgetter forgetter(*view_);
+  const auto node = forgetter.walk(path);
+  if (!node) return node.error().code;
+  const auto open = view_->open_file(*node, O_WRONLY | (append ? O_APPEND : 0));
+  if (!open) return open.error().code;
+  const auto written = view_->write(open->handle, offset, as_bytes(bytes), append, false);
+  view_->release(open->handle);
+  return code_of(written);
+}
+
+int Workspace::write(const std::string& path, std::uint64_t offset, const std::string& bytes) {
+  return write_at(path, offset, bytes, false);
+}
+int Workspace::append(const std::string& path, const std::string& bytes) {
+  return write_at(path, 0, bytes, true);
+}
+
+int Workspace::change(const std::string& path, const AttributeChange& change) {
+  Forgetter forgetter(*view_);
+  const auto node = forgetter.walk(path);
+  if (!node) return node.error().code;
+  return code_of(view_->set_attributes(*node, std::nullopt, change, kRoot));
+}
+
+int Workspace::truncate(const std::string& path, std::uint64_t size) {
+  AttributeChange wanted;
+  wanted.size = size;
+  return change(path, wanted);
+}
+
+int Workspace::change_mode(const std::string& path, mode_t mode) {
+  AttributeChange wanted;
+  wanted.mode = mode;
+  return change(path, wanted);
+}
+
+int Workspace::change_owner(const std::string& path, uid_t uid, gid_t gid) {
+  AttributeChange wanted;
+  wanted.uid = uid;
+  wanted.gid = gid;
+  wanted.kill_suid = true;
+  return change(path, wanted);
+}
+
+int Workspace::set_xattr(const std::string& path, const std::string& name,
+                         const std::string& value) {
+  Forgetter forgetter(*view_);
+  const auto node = forgetter.walk(path);
+  if (!node) return node.error().code;
+  return code_of(view_->set_xattr(*node, name, value, XattrMode::kAny));
+}
+
+int Workspace::unlink(const std::string& path) {
+  Forgetter forgetter(*view_);
+  const auto parent = forgetter.walk_to_parent(path);
+  if (!parent) return parent.error().code;
+  return code_of(view_->unlink(*parent, RelativePath::parse(path)->name()));
+}
+
+int Workspace::remove_directory(const std::string& path) {
+  Forgetter forgetter(*view_);
+  const auto parent = forgetter.walk_to_parent(path);
+  if (!parent) return parent.error().code;
+  return code_of(view_->remove_directory(*parent, RelativePath::parse(path)->name()));
+}
+
+int Workspace::link(const std::string& from, const std::string& to) {
+  Forgetter forgetter(*view_);
+  const auto node = forgetter.walk(from);
+  if (!node) return node.error().code;
+  const auto parent = forgetter.walk_to_parent(to);
+  if (!parent) return parent.error().code;
+  const auto made = view_->link(*node, *parent, RelativePath::parse(to)->name());
+  if (made) forgetter.keep(made->node);
+  return code_of(made);
+}
+
+int Workspace::rename(const std::string& from, const std::string& to, unsigned flags) {
+  Forgetter forgetter(*view_);
+  const auto old_parent = forgetter.walk_to_parent(from);
+  if (!old_parent) return old_parent.error().code;
+  const auto new_parent = forgetter.walk_to_parent(to);
+  if (!new_parent) return new_parent.error().code;
+  const RenameMode mode = flags == RENAME_EXCHANGE    ? RenameMode::kExchange
+                          : flags == RENAME_NOREPLACE ? RenameMode::kNoReplace
+                                                      : RenameMode::kReplace;
+  return code_of(view_->rename(*old_parent, RelativePath::parse(from)->name(), *new_parent,
+                               RelativePath::parse(to)->name(), mode, kRoot));
+}
+
+void Workspace::list_below(NodeId directory, const std::string& path, Listing& listing,
+                           std::map<std::uint64_t, std::string>& first_paths) {
+  std::vector<std::string> found_names = names(path);
+  std::sort(found_names.begin(), found_names.end());
+  for (const std::string& name : found_names) {
+    const std::string below = join(path, name);
+    const auto child = view_->lookup(directory, Name::checked(name));
+    SATCHEL_ASSERT(child.has_value());
+    const NodeStat& stat = child->stat;
+    Found found{.mode = stat.mode,
+                .nlink = stat.nlink,
+                .uid = stat.uid,
+                .gid = stat.gid,
+                .size = S_ISDIR(stat.mode) ? 0 : stat.size,
+                .bytes = {},
+                .xattrs = {},
+                .links = first_paths.try_emplace(stat.ino, below).first->second};
+    if (S_ISREG(stat.mode)) found.bytes = read(below);
+    if (S_ISLNK(stat.mode)) found.bytes = *view_->read_link(child->node);
+    store::Xattrs xattrs;
+    const auto xattr_names = *view_->list_xattrs(child->node);
+    for (const std::string& xattr : xattr_names) {
+      xattrs[xattr] = *view_->get_xattr(child->node, xattr);
+    }
+    found.xattrs = text_of(xattrs);
+    listing[below] = found;
+    if (S_ISDIR(stat.mode)) list_below(child->node, below, listing, first_paths);
+    view_->forget(child->node, 1);
+  }
+}
+
+Listing Workspace::list() {
+  Listing listing;
+  std::map<std::uint64_t, std::string> first_paths;
+  list_below(kRootNode, "", listing, first_paths);
+  return listing;
+}
+
+// The plain directory.
+
+namespace {
+
+int at(int fd) {
+  return fd < 0 ? errno : (::close(fd), 0);
+}
+
+void list_plain(const std::string& root, const std::string& path, Listing& listing,
+                std::map<ino_t, std::string>& first_paths) {
+  const UniqueFd fd(::open((root + "/" + path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (const std::string& name : names_in(fd.get())) {
+    const std::string below = join(path, name);
+    const std::string host = root + "/" + below;
+    struct stat stat {};
+    SATCHEL_ASSERT(::lstat(host.c_str(), &stat) == 0);
+    Found found{.mode = stat.st_mode,
+                .nlink = static_cast<std::uint32_t>(stat.st_nlink),
+                .uid = stat.st_uid,
+                .gid = stat.st_gid,
+                .size = S_ISDIR(stat.st_mode) ? 0 : static_cast<std::uint64_t>(stat.st_size),
+                .bytes = {},
+                .xattrs = text_of(xattrs_at(host)),
+                .links = first_paths.try_emplace(stat.st_ino, below).first->second};
+    if (S_ISREG(stat.st_mode)) {
+      const UniqueFd file(::open(host.c_str(), O_RDONLY | O_CLOEXEC));
+      found.bytes = read_whole(file.get());
+    }
+    if (S_ISLNK(stat.st_mode)) {
+      found.bytes.resize(4096);
+      found.bytes.resize(static_cast<std::size_t>(
+          ::readlink(host.c_str(), found.bytes.data(), found.bytes.size())));
+    }
+    if (S_ISDIR(stat.st_mode)) {
+      // btrfs and others do not count subdirectories in st_nlink; ext4 and the view do.
+      std::uint32_t subdirectories = 0;
+      const UniqueFd sub(::open(host.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      for (const std::string& inner : names_in(sub.get())) {
+        struct stat inner_stat {};
+        SATCHEL_ASSERT(::lstat((host + "/" + inner).c_str(), &inner_stat) == 0);
+        if (S_ISDIR(inner_stat.st_mode)) ++subdirectories;
+      }
+      found.nlink = subdirectories + 2;
+    }
+    listing[below] = found;
+    if (S_ISDIR(stat.st_mode)) list_plain(root, below, listing, first_paths);
+  }
+}
+
+}  // namespace
+
+int PlainDirectory::make_file(const std::string& path, mode_t mode) {
+  return at(::openat(fd(), path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+}
+int PlainDirectory::make_directory(const std::string& path, mode_t mode) {
+  return code_of(::mkdirat(fd(), path.c_str(), mode));
+}
+int PlainDirectory::make_symlink(const std::string& path, const std::string& target) {
+  return code_of(::symlinkat(target.c_str(), fd(), path.c_str()));
+}
+int PlainDirectory::make_fifo(const std::string& path, mode_t mode) {
+  return code_of(::mkfifoat(fd(), path.c_str(), mode));
+}
+int PlainDirectory::write(const std::string& path, std::uint64_t offset, const std::string& bytes) {
+  const UniqueFd file(::openat(fd(), path.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file.valid()) return errno;
+  return ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset)) < 0 ? errno
+                                                                                          : 0;
+}
+int PlainDirectory::append(const std::string& path, const std::string& bytes) {
+  const UniqueFd file(
+      ::openat(fd(), path.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file.valid()) return errno;
+  return ::write(file.get(), bytes.data(), bytes.size()) < 0 ? errno : 0;
+}
+int PlainDirectory::truncate(const std::string& path, std::uint64_t size) {
+  return code_of(
+      ::truncate((directory_.path().text + "/" + path).c_str(), static_cast<off_t>(size)));
+}
+int PlainDirectory::unlink(const std::string& path) {
+  return code_of(::unlinkat(fd(), path.c_str(), 0));
+}
+int PlainDirectory::remove_directory(const std::string& path) {
+  return code_of(::unlinkat(fd(), path.c_str(), AT_REMOVEDIR));
+}
+int PlainDirectory::link(const std::string& from, const std::string& to) {
+  return code_of(::linkat(fd(), from.c_str(), fd(), to.c_str(), 0));
+}
+int PlainDirectory::rename(const std::string& from, const std::string& to, unsigned flags) {
+  return code_of(::renameat2(fd(), from.c_str(), fd(), to.c_str(), flags));
+}
+int PlainDirectory::change_mode(const std::string& path, mode_t mode) {
+  return code_of(::fchmodat(fd(), path.c_str(), mode, 0));
+}
+int PlainDirectory::change_owner(const std::string& path, uid_t uid, gid_t gid) {
+  return code_of(::fchownat(fd(), path.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW));
+}
+int PlainDirectory::set_xattr(const std::string& path, const std::string& name,
+                              const std::string& value) {
+  const std::string host = directory_.path().text + "/" + path;
+  return code_of(::lsetxattr(host.c_str(), name.c_str(), value.data(), value.size(), 0));
+}
+
+Listing PlainDirectory::list() {
+  Listing listing;
+  std::map<ino_t, std::string> first_paths;
+  list_plain(directory_.path().text, "", listing, first_paths);
+  return listing;
+}
+
+}  // namespace satchel::fs::test
