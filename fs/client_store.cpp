@@ -10,6 +10,7 @@
 
 #include "base/encoding.h"
 #include "base/file_io.h"
+#include "store/metadata_cache.h"
 
 namespace satchel::fs {
 namespace {
@@ -22,28 +23,6 @@ constexpr std::size_t kOwnerBytesMax = 4096;
 constexpr unsigned kImageSlotsMax = 64;
 
 enum CacheFamily : store::Family { kPages = 0, kSmall = 1 };
-
-/// Keeps metadata entries under their type and id.
-class CachedMetadata final : public store::MetadataCache {
- public:
-  explicit CachedMetadata(store::MetadataDb& db) : db_(db) {}
-
-  Result<std::optional<std::string>> find(const store::EntryKey& key) override {
-    return db_.get(kPages, text_of(key));
-  }
-  Result<void> keep(const store::EntryKey& key, Bytes raw) override {
-    store::MetadataBatch batch;
-    batch.put(kPages, text_of(key), as_text(raw));
-    return db_.write(batch);
-  }
-
- private:
-  static std::string text_of(const store::EntryKey& key) {
-    std::string text(1, static_cast<char>(key.type));
-    return text.append(as_text(key.id));
-  }
-  store::MetadataDb& db_;
-};
 
 /// Opens `root`, made if it is missing.
 Result<UniqueFd> open_root(const HostPath& root) {
@@ -151,14 +130,14 @@ struct ClientStore::State {
         shared(std::move(shared_store)),
         own(std::move(own_store)),
         cache(std::move(cache_db)),
-        metadata(cache) {}
+        metadata(cache, kPages) {}
 
   HostPath directory;
   UniqueFd lock;  // first: everything below is closed before it is given up
   store::ObjectStore shared;
   std::optional<store::ObjectStore> own;
   store::MetadataDb cache;
-  CachedMetadata metadata;
+  store::DatabaseMetadataCache metadata;
 };
 
 ClientStore::ClientStore(std::unique_ptr<State> state) : state_(std::move(state)) {}

@@ -81,9 +81,11 @@ Error mount_point_error(int code, const HostPath& place, std::string message, st
 bool is_served(const MountedFilesystem& mounted, const HostPath& runtime_directory) {
   const auto socket = find_control_socket(runtime_directory, mounted.device);
   if (socket && ControlClient::connect(*socket)) return true;
-  // No process that we know: ask the mount. Without a process the kernel answers ENOTCONN at once.
+  // No process that we know: ask the mount. Without a process the kernel answers at once, with
+  // ECONNABORTED while it still takes the old connection down.
   struct statfs ignored {};
-  return ::statfs(mounted.mount_point.c_str(), &ignored) == 0 || errno != ENOTCONN;
+  return ::statfs(mounted.mount_point.c_str(), &ignored) == 0 ||
+         (errno != ENOTCONN && errno != ECONNABORTED);
 }
 
 /// Takes away what crashed mounts left there. Errors: EBUSY/kMountPoint.
