@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -46,7 +45,7 @@ struct EntrySlot {
 
 /// A linked file during the second walk: the first name that comes has it read, the others wait.
 struct LinkedEntry {
-  std::optional<Entry> entry;
+  std::shared_ptr<const Entry> entry;  // null until it is read
   std::vector<EntrySlot> waiting;
   std::size_t names = 0;  // seen
 };
@@ -151,7 +150,7 @@ class DirectoryImport {
     SATCHEL_ASSIGN(LinkItem item, link->second.link_item(directory.prefix + slot.name.text()));
     link_items_.push_back(std::move(item));
     Guarded<LinkedEntry>& linked = linked_[link->first];
-    std::optional<Entry> known;
+    std::shared_ptr<const Entry> known;
     {
       auto state = linked.lock();
       const bool is_first = ++state->names == 1;
@@ -175,7 +174,7 @@ class DirectoryImport {
     std::vector<EntrySlot> waiting;
     {
       auto state = linked.lock();
-      state->entry = entry;
+      state->entry = std::make_shared<const Entry>(entry);
       waiting = std::exchange(state->waiting, {});
     }
     for (const EntrySlot& slot : waiting) SATCHEL_TRY(give(slot, entry));
@@ -201,39 +200,40 @@ class DirectoryImport {
         return file_error("", "cannot look at the file");
       }
       if (!S_ISREG(status.st_mode)) return read_special(directory_fd, name, trees_);
-      SATCHEL_ASSIGN(auto entry, read_file_once(directory_fd, name));
-      if (entry) return *std::move(entry);
+      Entry entry;
+      entry.name = name;
+      SATCHEL_ASSIGN(const Reading reading, read_file_once(directory_fd, entry));
+      if (reading == Reading::kWhole) return entry;
     }
     return busy("kept changing while it was read");
   }
 
-  /// nullopt: it changed meanwhile.
-  Result<std::optional<Entry>> read_file_once(int directory_fd, const Name& name) {
-    SATCHEL_ASSIGN(const UniqueFd fd, open_for_reading(directory_fd, name.text(), 0));
+  enum class Reading : std::uint8_t { kWhole, kChanged };
+
+  /// The regular file of the entry's name; what it is if it did not change meanwhile.
+  Result<Reading> read_file_once(int directory_fd, Entry& entry) {
+    SATCHEL_ASSIGN(const UniqueFd fd, open_for_reading(directory_fd, entry.name.text(), 0));
     struct stat before {};
     if (::fstat(fd.get(), &before) != 0) return file_error("", "cannot look at the file");
-    if (!S_ISREG(before.st_mode)) return std::optional<Entry>();
+    if (!S_ISREG(before.st_mode)) return Reading::kChanged;
     const auto size = static_cast<std::uint64_t>(before.st_size);
     std::int64_t counted = 0;
-    auto content = store_file(upload_, fd.get(), size, [&](std::uint64_t bytes) {
+    const auto content = store_file(upload_, fd.get(), size, [&](std::uint64_t bytes) {
       counted += static_cast<std::int64_t>(bytes);
       meter_.add_bytes(static_cast<std::int64_t>(bytes));
       return pool_->check();
     });
-    if (!content && content.error().sat != Sat::kBusyFile) return std::move(content).error();
-
-    Entry entry;
-    entry.name = name;
+    if (!content && content.error().sat != Sat::kBusyFile) return content.error();
     SATCHEL_ASSIGN(entry.attributes, read_attributes(fd.get(), before, trees_));
     struct stat after {};
     if (::fstat(fd.get(), &after) != 0) return file_error("", "cannot look at the file");
     if (!content || !is_unchanged(before, after)) {
       meter_.add_bytes(-counted);
-      return std::optional<Entry>();
+      return Reading::kChanged;
     }
     entry.content = *content;
     bytes_ += size;
-    return std::optional(std::move(entry));
+    return Reading::kWhole;
   }
 
   Result<Attributes> directory_attributes(int fd, const std::string& path) {
