@@ -1,0 +1,51 @@
+#include "redirector/rule_router.h"
+
+#include <utility>
+
+#include "base/sha256.h"
+
+namespace satchel::redirector {
+namespace {
+
+using policies::Below;
+using policies::Decision;
+using policies::PathKind;
+using policies::RuleSet;
+
+class RuleRouter final : public Router {
+ public:
+  explicit RuleRouter(RuleSet rules)
+      : rules_(std::move(rules)), id_{sha256(as_bytes(rules_.canonical_text()))} {}
+
+  [[nodiscard]] Decision decide(const RelativePath& path, store::Kind kind) const override {
+    return rules_.decide(path,
+                         kind == store::Kind::kDirectory ? PathKind::kDirectory : PathKind::kOther);
+  }
+
+  [[nodiscard]] Coverage coverage_below(const RelativePath& directory) const override {
+    switch (rules_.below(rules_.descend(directory))) {
+      case Below::kAllTravel:
+        return Coverage::kAll;
+      case Below::kNoneTravels:
+        return Coverage::kNone;
+      case Below::kMixed:
+        return Coverage::kMixed;
+    }
+    SATCHEL_ASSERT(false);
+    return Coverage::kMixed;
+  }
+
+  [[nodiscard]] store::RulesId rules_id() const override { return id_; }
+
+ private:
+  RuleSet rules_;
+  store::RulesId id_;
+};
+
+}  // namespace
+
+std::unique_ptr<Router> make_router(RuleSet rules) {
+  return std::make_unique<RuleRouter>(std::move(rules));
+}
+
+}  // namespace satchel::redirector
