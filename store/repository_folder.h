@@ -38,8 +38,8 @@ class RepositoryFolder {
   Result<void> check() const;
   /// The directory `below` (like "packs/ab"), open for reading. Errors: ENOENT, ENOTDIR, EACCES …
   Result<UniqueFd> open_directory(std::string_view below) const;
-  /// What a failed call on a file in here means to the caller: away (kOffline) if check() says so;
-  /// full and read-only filesystems name the repository and what to do.
+  /// What a failed call on a file in here (or without a path) means to the caller: away (kOffline)
+  /// if check() says so; full and read-only filesystems name the repository and what to do.
   [[nodiscard]] Error explain(Error error) const;
   /// EROFS (kReadOnly), naming the repository.
   [[nodiscard]] Error read_only_error() const;

@@ -44,11 +44,21 @@ Result<void> Repository::State::index_pack(const PackId& id, Refreshing& state) 
   return index->add(id, *items);
 }
 
+bool Repository::State::is_any_gone(const std::set<PackId>& known,
+                                    const std::vector<PackId>& listed) const {
+  return std::ranges::any_of(known, [&](const PackId& id) {
+    if (std::ranges::binary_search(listed, id)) return false;
+    // A network filesystem may list from memory; opening asks the server.
+    const auto fd = packs.open(id);
+    return !fd && fd.error().code == ENOENT;
+  });
+}
+
 Result<void> Repository::State::look_for_packs(Refreshing& state) {
   SATCHEL_TRY(folder.check());
   SATCHEL_ASSIGN(const auto listed, packs.list());
   std::set<PackId> known = index->packs();
-  if (!std::ranges::includes(listed, known)) {
+  if (is_any_gone(known, listed)) {
     // Another pack may hold the same entries, and the index knows one place of each: start anew.
     log.info("packs-gone indexed={} listed={}", known.size(), listed.size());
     packs.close_shared();

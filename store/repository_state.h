@@ -49,6 +49,7 @@ struct Repository::State {
     std::set<PackId> unreadable;  ///< not tried again, so that they are reported once
   };
   Result<void> look_for_packs(Refreshing& state);
+  bool is_any_gone(const std::set<PackId>& known, const std::vector<PackId>& listed) const;
   Result<void> index_pack(const PackId& id, Refreshing& state);
 
   Guarded<Random*> random;

@@ -245,6 +245,17 @@ TEST_SUITE("store/repository") {
     CHECK(text_of(*scratch, ids[0]) == "one");
   }
 
+  TEST_CASE("errors are explained by the repository only where they are its own") {
+    test::ScratchRepository scratch;
+    const Error full{.code = ENOSPC, .sat = Sat::kNoSpace};
+    CHECK(scratch->explain(full).path == scratch.path().text);
+    Error of_index = full;
+    of_index.path = "/elsewhere/index";
+    CHECK(scratch->explain(of_index) == of_index);
+    CHECK(scratch->explain({.code = EROFS}).sat == Sat::kReadOnly);
+    CHECK(scratch->explain({.code = EIO, .sat = Sat::kIo}).sat == Sat::kIo);
+  }
+
   TEST_CASE("a repository that went away is kOffline, and is used again when it is back") {
     test::ScratchRepository scratch;
     const auto ids = scratch.put_chunks({"one"});
