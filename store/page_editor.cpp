@@ -23,7 +23,7 @@ Result<void> copy_items(PageCursor<Item>& from, PageBuilder<Item>& to, const Key
       from.next();
       continue;
     }
-    if (from.lower_bound() != nullptr && !bound.covers(*from.lower_bound())) return {};
+    if (from.lower_bound() != nullptr && !bound.reaches_beyond(*from.lower_bound())) return {};
     const IndexItem* page = from.unread_page();
     // What ended the last page of a level is unknown: more items may belong into it.
     if (page != nullptr && !from.is_on_right_edge() && is_wanted_whole(*page, bound, marked)) {
@@ -47,7 +47,7 @@ Result<void> skip_items(PageCursor<Item>& from, const KeyBound& bound) {
       from.next();
       continue;
     }
-    if (from.lower_bound() != nullptr && !bound.covers(*from.lower_bound())) return {};
+    if (from.lower_bound() != nullptr && !bound.reaches_beyond(*from.lower_bound())) return {};
     if (from.unread_page() != nullptr && bound.covers(from.unread_page()->last_key)) {
       from.next();
     } else {

@@ -18,6 +18,8 @@ class KeyBound {
   [[nodiscard]] bool covers(std::string_view key) const {
     return !key_ || key < *key_ || (includes_key_ && key == *key_);
   }
+  /// Keys above `key` may be covered.
+  [[nodiscard]] bool reaches_beyond(std::string_view key) const { return !key_ || key < *key_; }
 
  private:
   KeyBound() = default;

@@ -38,6 +38,7 @@ struct Sides {
 /// What becomes of one name.
 struct Decision {
   std::optional<Entry> merged = std::nullopt;
+  bool is_undisputed = false;      ///< both sides agree, or one did nothing
   bool mediates_contents = false;  ///< `merged` is a directory whose contents are yet to be decided
   bool has_base = false;           ///< and base's contents are the third leg of that
   std::optional<ConflictKind> conflict = std::nullopt;
@@ -73,6 +74,7 @@ class TreeMediation {
   Result<Decision> decide(const Sides& sides) const;
   Result<Decision> decide_deletion(const Sides& sides) const;
   Result<Decision> merge(const Sides& sides) const;
+  void note_identity(const Frame& frame, const Decision& decision, const std::string& path);
   void note_conflict(const Sides& sides, ConflictKind kind, const std::string& path);
   Result<void> enter(const Sides& sides, Decision decision, std::string path);
   Result<void> put_loser(Frame& frame, const Entry& loser, const std::string& path);
@@ -175,9 +177,7 @@ Result<void> TreeMediation::take_name(Frame& frame) {
   if (decision.conflict) note_conflict(sides, *decision.conflict, path);
   if (decision.mediates_contents) return enter(sides, std::move(decision), std::move(path));
 
-  if (decision.merged->linked) {
-    noticed_.decided_links.insert(decision.merged->effective_file_id(frame.merged_id));
-  }
+  note_identity(frame, decision, path);
   if (decision.conflict && *decision.conflict != ConflictKind::kDeleted) {
     SATCHEL_TRY(put_loser(frame, *losing(sides.client, sides.server), path));
   }
@@ -187,9 +187,9 @@ Result<void> TreeMediation::take_name(Frame& frame) {
 /// The table of docs/mediation.md, row by row.
 Result<Decision> TreeMediation::decide(const Sides& sides) const {
   const auto& [base, client, server] = sides;
-  if (client == server) return Decision{.merged = client};
-  if (client == base) return Decision{.merged = server};
-  if (server == base) return Decision{.merged = client};
+  if (client == server) return Decision{.merged = client, .is_undisputed = true};
+  if (client == base) return Decision{.merged = server, .is_undisputed = true};
+  if (server == base) return Decision{.merged = client, .is_undisputed = true};
   if (!client || !server) return decide_deletion(sides);
   const std::optional<Entry>& live = live_ == LiveSide::kServer ? server : client;
   if (client->kind != server->kind) {
@@ -225,6 +225,17 @@ Result<Decision> TreeMediation::merge(const Sides& sides) const {
   return decision;
 }
 
+/// A name that does not come with its page may be one of a file that has more.
+void TreeMediation::note_identity(const Frame& frame, const Decision& decision,
+                                  const std::string& path) {
+  if (decision.is_undisputed && !decision.merged->linked) return;
+  const FileId file_id = decision.merged->effective_file_id(frame.merged_id);
+  if (decision.merged->linked) noticed_.linked.insert(file_id);
+  if (decision.is_undisputed) return;
+  noticed_.decided.push_back({file_id, path});
+  if (decision.merged->is_directory()) noticed_.taken_whole.insert(path);
+}
+
 void TreeMediation::note_conflict(const Sides& sides, ConflictKind kind, const std::string& path) {
   LiveSide loser = losing_side();
   if (!sides.client) loser = LiveSide::kClient;
@@ -254,6 +265,7 @@ Result<void> TreeMediation::enter(const Sides& sides, Decision decision, std::st
   const bool is_rebased = (client && frame.client_id != frame.merged_id) ||
                           (server && frame.server_id != frame.merged_id);
   if (is_rebased) noticed_.rebased.insert(frame.path);
+  noticed_.decided.push_back({frame.merged_id, frame.path});
   frames_.push_back(std::move(frame));
   return {};
 }

@@ -7,7 +7,6 @@
 #include "store/directory.h"
 #include "store/link_parts.h"
 #include "store/page_comparer.h"
-#include "syncer/identity_changes.h"
 
 namespace satchel::syncer {
 namespace {
@@ -20,7 +19,7 @@ using store::Root;
 class IdentityRepair {
  public:
   IdentityRepair(store::TreeStore& trees, const MediatedTrees& sides, const MergedNames& noticed)
-      : trees_(trees), sides_(sides), noticed_(noticed), touched_(noticed.decided_links) {}
+      : trees_(trees), sides_(sides), noticed_(noticed), touched_(noticed.linked) {}
 
   Result<Root> repair(Root merged) {
     SATCHEL_TRY(make_link_table(merged));
@@ -91,14 +90,16 @@ Result<void> IdentityRepair::relink(Root& merged, const store::PageId& table,
 }
 
 /// On each side every file id has one name, or several that are links. So of two names with one id
-/// in `merged` at least one is where a side moved the id to, and the other where it was or where
-/// the other side moved it.
+/// in `merged` one is new to the id on its side; the other is so on the other side, or has had the
+/// id in base too and is there only because its side changed it.
 Result<void> IdentityRepair::find_candidates(const Root& merged) {
   const auto& [base, client, server] = sides_;
-  std::vector<IdentityAt> found;
-  SATCHEL_TRY(find_identity_changes(trees_, base, client, server, found));
-  SATCHEL_TRY(find_identity_changes(trees_, base, server, client, found));
-  for (const std::string& path : noticed_.rebased) {
+  std::vector<IdentityAt> found = noticed_.decided;
+  SATCHEL_TRY(find_new_identities(trees_, base, client, server, found));
+  SATCHEL_TRY(find_new_identities(trees_, base, server, client, found));
+  std::set<std::string> walked = noticed_.rebased;
+  walked.insert(noticed_.taken_whole.begin(), noticed_.taken_whole.end());
+  for (const std::string& path : walked) {
     SATCHEL_TRY(find_identities(trees_, merged, path, found));
   }
   std::ranges::sort(found);

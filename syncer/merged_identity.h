@@ -4,8 +4,10 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "store/linked_names.h"
+#include "syncer/identity_changes.h"
 
 namespace satchel::syncer {
 
@@ -13,8 +15,12 @@ namespace satchel::syncer {
 struct MergedNames {
   /// Directories that have another file id than on a side: what is in them by default has too.
   std::set<std::string> rebased;
-  /// Linked files of which a name was decided by itself.
-  std::set<store::FileId> decided_links;
+  /// Directories that were taken from one side with all in them, against what the other side did.
+  std::set<std::string> taken_whole;
+  /// Names that are neither side's alone, or one's against what the other side did.
+  std::vector<IdentityAt> decided;
+  /// Linked files of which a name did not come with its page.
+  std::set<store::FileId> linked;
 };
 
 /// The three trees that were mediated.
