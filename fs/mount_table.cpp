@@ -132,10 +132,11 @@ Result<HostPath> resolve_mount_point(const HostPath& path) {
     SATCHEL_ASSIGN(auto resolved, real_path(text));
     return HostPath{std::move(resolved)};
   }
-  SATCHEL_ASSIGN(const std::string parent, real_path(slash == 0 ? "/" : text.substr(0, slash)));
+  Result<std::string> parent = real_path(text.substr(0, slash == 0 ? 1 : slash));
+  if (!parent) return std::move(parent).error();
   // The last name may be a symbolic link, unless something is mounted there: then readlink(2) says
   // EINVAL without asking the filesystem.
-  const HostPath place{parent == "/" ? parent + name : parent + "/" + name};
+  const HostPath place{*parent + (*parent == "/" ? "" : "/") + name};
   std::array<char, 1> first{};
   if (::readlink(place.c_str(), first.data(), first.size()) <= 0) return place;
   SATCHEL_ASSIGN(auto resolved, real_path(place.text));
