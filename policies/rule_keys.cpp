@@ -140,7 +140,7 @@ constexpr std::array kKeys = {
     Key{"secret", read_secret, "yes or no"},
     Key{"prio", read_prio, "a digit from 0 to 9"},
     Key{"max", read_max, "a size such as 500K, 20M or 2G"},
-    Key{"quiesce", read_quiesce, "process:NAME, sqlite or none"},
+    Key{"quiesce", read_quiesce, "process:NAME,…, sqlite or none"},
     Key{"when", read_when, "exists:PATH, with a path without wildcards, or desktop:NAME"},
 };
 
