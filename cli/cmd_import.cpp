@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 
 #include "cli/command.h"
 #include "cli/interruption.h"
@@ -76,7 +77,9 @@ Result<Outcome> import(Session& session, const Options& options) {
   SATCHEL_ASSIGN(auto repository, open_repository(session, options.repository));
   store::Upload upload(repository);
   store::RepositoryTreeStore trees(repository, nullptr, &upload);
-  const InterruptionWatch watch;
+  // A writer at the other end of stdin may never say anything more, and then nothing would look.
+  std::optional<InterruptionWatch> watch;
+  if (options.from.text != "-") watch.emplace();
   store::ImportResult imported;
   {
     ProgressLine line("importing " + name.text(), progress_style(session.is_quiet));
