@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""Commands that work on a mount: mount, status, explain, sync, umount.
+
+usage: cli_mount_test.py SATCHEL
+"""
+
+import os
+import subprocess
+import sys
+
+import satchel_e2e as e2e
+
+
+def has(data, *keys):
+    missing = [key for key in keys if key not in data]
+    e2e.check(not missing, f"{missing} missing in {data}")
+
+
+def check_status(satchel, device):
+    status = satchel.data("status", device.mount_point)
+    has(status, "state", "base_version", "dirty_files", "conflicts", "mount", "cache", "last")
+    has(status["mount"], "pid", "transport", "passthrough", "requests")
+    has(status["cache"], "bytes", "bytes_from_repo")
+    e2e.check(os.path.exists(f"/proc/{status['mount']['pid']}"), f"{status}")
+    return status
+
+
+def check_explain(satchel, device):
+    def explain(path):
+        data = satchel.data("explain", device.path(path))
+        has(data, "path", "action", "class", "area", "rule", "origin", "layer", "version", "state")
+        return data
+
+    base = explain("home/ada/base003")
+    e2e.check(base["action"] == "sync" and base["area"] == "data" and base["layer"] == "os/golden" and base["state"] == "synced", f"{base}")
+    with open(device.path("home/ada/new"), "w", encoding="ascii") as out:
+        out.write("x")
+    e2e.check(explain("home/ada/new")["state"] == "new, not yet synced", "new file")
+    os.chmod(device.path("home/ada/base003"), 0o600)
+    e2e.check(explain("home/ada/base003")["state"] == "changed, not yet synced", "changed file")
+    e2e.check(explain("tmp/nothing")["action"] == "local", "local path")
+    e2e.check(explain("usr/bin/absent")["state"] == "absent", "absent path")
+    device.synced()
+    mine = explain("home/ada/base003")
+    e2e.check(mine["layer"] == "data" and mine["version"] == "ada@2" and mine["state"] == "synced", f"{mine}")
+    satchel.fails(13, "explain", "/etc/passwd")
+
+
+def check_conflict(satchel, first, second):
+    for device in (first, second):
+        with open(device.path("home/ada/base003"), "w", encoding="ascii") as out:
+            out.write(device.name)
+    first.synced()
+    done = second.sync(ok=False)
+    e2e.check(done.returncode == 4, f"a conflict ends with 4, not {done.returncode}: {done.stdout}")
+    status = check_status(satchel, second)
+    e2e.check(status["conflicts"] == 1, f"{status}")
+    with open(second.path("home/ada/base003"), encoding="ascii") as file:
+        e2e.check(file.read() == first.name, "the committed content stays")
+
+
+def check_image(satchel, folder, repository):
+    place = os.path.join(folder, "image.view")
+    os.makedirs(place)
+    store = os.path.join(folder, "image.store")
+    satchel.run("mount", "--repo", repository, "--store", store, "--image", "lab@1", place)
+    try:
+        e2e.check(os.path.exists(os.path.join(place, "home/ada/base003")), "the image shows its files")
+        try:
+            with open(os.path.join(place, "x"), "w", encoding="ascii"):
+                raise e2e.Failed("an image mount took a write")
+        except OSError:
+            pass
+        e2e.check(satchel.data("status", place)["state"] == "read-only", "status of an image")
+        e2e.check(satchel.run("sync", place, ok=False).returncode != 0, "an image has nothing to sync")
+    finally:
+        satchel.run("umount", place)
+
+
+def check_foreground(satchel, device):
+    process = subprocess.Popen([satchel.binary, "mount", "--foreground", "--repo", device.repository, "--store", device.store, device.user,
+                                device.mount_point], stderr=subprocess.PIPE, env=dict(os.environ, **satchel.environment, **device.identity))
+    try:
+        for _ in range(200):
+            if device.is_mounted():
+                break
+            try:
+                process.wait(timeout=0.05)
+            except subprocess.TimeoutExpired:
+                continue
+            raise e2e.Failed(f"mount --foreground ended: {process.stderr.read()}")
+        e2e.check(check_status(satchel, device)["mount"]["pid"] == process.pid, "the process itself serves the mount")
+        process.terminate()
+        e2e.check(process.wait(timeout=30) == 0, "SIGTERM unmounts and ends with 0")
+        e2e.check(not device.is_mounted(), "still mounted after SIGTERM")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test():
+    with e2e.scratch("satchel-clim.") as folder:
+        satchel = e2e.Satchel(sys.argv[1], {"XDG_CACHE_HOME": os.path.join(folder, "cache")})
+        repository = e2e.make_world(satchel, folder)
+        first = e2e.Device(satchel, folder, "first", repository)
+        second = e2e.Device(satchel, folder, "second", repository)
+        try:
+            first.mount()
+            status = check_status(satchel, first)
+            e2e.check(status["state"] == "synced" and status["base_version"] == 1 and status["last"] is None, f"{status}")
+            none = first.synced()
+            has(none, "result", "version", "conflicts", "last")
+            e2e.check(none["result"] == "none" and none["version"] == 1, f"{none}")
+            check_explain(satchel, first)
+            second.mount()
+            e2e.check(second.synced()["result"] == "none", "a fresh mount stands on the newest version")
+            check_conflict(satchel, first, second)
+            e2e.check(satchel.run("status", first.mount_point).stdout.count(b"\n") == 2, "status for people")
+            second.umount()
+            first.umount()
+            check_foreground(satchel, first)
+            check_image(satchel, folder, repository)
+        finally:
+            first.tidy()
+            second.tidy()
+
+
+e2e.main(test)
