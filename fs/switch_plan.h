@@ -23,6 +23,10 @@ struct SealedPlaces {
   std::unordered_map<UpperId, RelativePath> paths;             ///< one of them, for a linked file
   std::unordered_map<std::string, RelativePath> by_base_path;  ///< directories, by row.base_path
 
+  /// Names that only the upper had. One of them that goes after the seal leaves no whiteout, for
+  /// the old base does not have it; the next one does.
+  std::unordered_map<UpperId, std::vector<std::string>> names;
+
   /// Where the view showed the base directory `base_path`.
   [[nodiscard]] std::optional<RelativePath> find_base(const RelativePath& base_path) const;
 };

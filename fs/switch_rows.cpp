@@ -48,7 +48,22 @@ class Loader {
       if (more) from = names.back().name + '\0';
       std::move(names.begin(), names.end(), std::back_inserter(directory.names));
     }
+    add_removed_names(directory);
     return {};
+  }
+
+  /// What was only the upper's at the seal and is gone: the next base has it, so it takes a
+  /// whiteout.
+  void add_removed_names(SwitchDirectory& directory) const {
+    const auto sealed = input_.sealed.names.find(directory.id);
+    if (sealed == input_.sealed.names.end()) return;
+    std::set<std::string> present;
+    for (const NamedDentry& name : directory.names) present.insert(name.name);
+    for (const std::string& name : sealed->second) {
+      if (present.contains(name)) continue;
+      directory.names.push_back(
+          {.name = name, .dentry = {.generation = input_.upper.generation()}});
+    }
   }
 
   /// Where the directory is in the snapshot and in the next base.

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/fault_point.h"
 #include "fs/change.h"
 #include "fs/view_state.h"
 
@@ -59,6 +60,7 @@ Result<std::unique_ptr<View>> View::open(const ViewContext& context, const store
 View::~View() {
   if (!state_->upper) return;
   const std::unique_lock lock(state_->names);
+  if (!fault_point("upper.close")) return;  // as if killed before
   auto flushed = state_->flush_all();
   if (flushed) flushed = state_->remove_unstored_bytes();
   if (flushed) flushed = state_->upper->mark_clean();

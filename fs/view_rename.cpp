@@ -33,10 +33,11 @@ Result<void> check(ViewState& view, const Rename& rename, RenameMode mode) {
   if (rename.from.is_directory() && is_within(rename.to_directory, rename.from)) {
     return errno_answer(EINVAL);
   }
+  if (rename.to != nullptr && rename.to->is_directory() &&
+      is_within(rename.from_directory, *rename.to)) {
+    return errno_answer(mode == RenameMode::kExchange ? EINVAL : ENOTEMPTY);
+  }
   if (mode == RenameMode::kExchange) {
-    if (rename.to->is_directory() && is_within(rename.from_directory, *rename.to)) {
-      return errno_answer(EINVAL);
-    }
     SATCHEL_TRY(view.check_rules(rename.from_directory, rename.from_name, rename.to->kind));
   } else if (rename.to != nullptr) {
     if (rename.from.is_directory() && !rename.to->is_directory()) return errno_answer(ENOTDIR);

@@ -55,6 +55,7 @@ class Sealer {
   Result<void> add_name(const Open& directory, const NamedDentry& name) {
     store::UpperNode::Child child{.name = Name::checked(name.name), .node = {}};
     if (!name.dentry.is_whiteout()) {
+      if (name.dentry.position != 0) places_.names[directory.id].push_back(name.name);
       std::optional<RelativePath> same_place;
       if (directory.base_path) same_place = *directory.base_path / child.name;
       SATCHEL_ASSIGN(child.node, add(name.dentry.child, directory.path / child.name, same_place));

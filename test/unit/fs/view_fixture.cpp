@@ -12,10 +12,12 @@
 #include <set>
 #include <sstream>
 
+#include "base/fault_point.h"
 #include "base/file_io.h"
 #include "store/content_id.h"
 #include "store/directory.h"
 #include "store/links.h"
+#include "test/unit/fs/plain_snapshot.h"
 
 namespace satchel::fs::test {
 namespace {
@@ -322,16 +324,9 @@ store::RootId Workspace::import(int directory_fd) {
 }
 
 void Workspace::reopen(bool crash) {
-  if (crash && view_) {
-    // What a killed process leaves behind: a copy of the files at this moment.
-    auto copy = std::make_unique<satchel::test::TempDir>();
-    const std::string command =
-        "cp -a '" + directory_->path().text + "/.' '" + copy->path().text + "/'";
-    SATCHEL_ASSERT(std::system(command.c_str()) == 0);  // NOLINT: a test
-    view_.reset();
-    directory_ = std::move(copy);
-  }
+  if (crash) SATCHEL_ASSERT(set_fault_point("upper.close:1:eio").has_value());
   view_.reset();
+  SATCHEL_ASSERT(set_fault_point("").has_value());
   auto upper =
       Upper::open(directory_->path(), {.root = base_, .version = 1, .image_root = base_}, log_);
   SATCHEL_ASSERT(upper.has_value());
@@ -346,6 +341,26 @@ void Workspace::reopen(bool crash) {
   SATCHEL_ASSERT(view.has_value());
   view_ = *std::move(view);
   view_->set_notifier(&notifier_);
+}
+
+store::BaseSwitch Workspace::seal() {
+  const auto sealed = view_->seal();
+  SATCHEL_ASSERT(sealed.has_value());
+  PlainSnapshot snapshot = take_plain_snapshot(*sealed, *view_, trees_, contents_, router_);
+  return {.generation = sealed->generation,
+          .snapshot = snapshot.root,
+          .base_root = snapshot.root,
+          .base_version = sealed->base_version + 1,
+          .image_root = {},
+          .contents = std::move(snapshot.contents),
+          .travels = [this](const RelativePath& path, store::Kind kind) {
+            return router_.decide(path, kind).travels();
+          }};
+}
+
+void Workspace::commit() {
+  const auto switched = view_->switch_base(seal());
+  SATCHEL_ASSERT(switched.has_value());
 }
 
 Result<NodeReply> Workspace::find(const std::string& path) {

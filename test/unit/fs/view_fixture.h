@@ -109,9 +109,10 @@ class Workspace final : public Side {
   void reopen(bool crash = false);
   /// Imports a plain directory as a tree.
   store::RootId import(int directory_fd);
-  /// The tree that the view shows now, as a snapshot would make it: walks everything.
-  store::RootId tree_of_view();
-  void set_base_for_reopen(const store::RootId& root) { base_ = root; }
+  /// Seals the view and makes the tree that a snapshot would make of it, by the plainest means.
+  store::BaseSwitch seal();
+  /// seal(), and then the switch to what was sealed.
+  void commit();
   [[nodiscard]] std::string upper_path() const { return directory_->path().text; }
 
   Result<NodeReply> find(const std::string& path);

@@ -133,13 +133,16 @@ bool is_comparable(PlainDirectory& plain, const std::string& operation) {
   return true;
 }
 
-void run(std::uint64_t seed, int steps, bool with_crashes) {
+enum class Between { kReopen, kCrash, kCommit, kCommitLate };
+
+void run(std::uint64_t seed, int steps, Between between) {
   CAPTURE(seed);
   PlainDirectory plain;
   fill(plain);
   Workspace workspace(plain.fd());
   Operations operations(seed);
   std::string last;
+  std::optional<store::BaseSwitch> sealed;
   for (int step = 0; step < steps; ++step) {
     const Operation operation = operations.next();
     if (!is_comparable(plain, operation.text)) continue;
@@ -149,9 +152,26 @@ void run(std::uint64_t seed, int steps, bool with_crashes) {
     last += operation.text + " -> " + std::to_string(found) + "\n";
     CAPTURE(last);
     REQUIRE(found == expected);
-    const bool reopens = step % 97 == 96;
-    if (reopens) workspace.reopen(with_crashes);
-    if (reopens || step % 25 == 24) {
+    const bool is_break = step % 47 == 46;
+    if (is_break && between == Between::kReopen) workspace.reopen();
+    if (is_break && between == Between::kCrash) workspace.reopen(/*crash=*/true);
+    if (is_break && between == Between::kCommit) {
+      last += "commit\n";
+      workspace.commit();
+      REQUIRE(workspace.view().counts()->dirty_files == 0);
+      REQUIRE(workspace.view().seal()->nodes.size() == 1);
+    }
+    // What changes between seal and switch stays, and nothing of it is seen.
+    if (between == Between::kCommitLate && step % 47 == 30) {
+      last += "seal\n";
+      sealed = workspace.seal();
+    }
+    if (is_break && sealed) {
+      last += "switch\n";
+      REQUIRE(workspace.view().switch_base(*sealed).has_value());
+      sealed.reset();
+    }
+    if (is_break || step % 25 == 24) {
       REQUIRE(differences(plain.list(), workspace.list()) == "");
       last.clear();
     }
@@ -164,7 +184,23 @@ TEST_SUITE("fs/view: random operations") {
     const mode_t old_mask = ::umask(0);
     const std::uint64_t seed = satchel::test::test_seed(7);
     std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
-    for (std::uint64_t i = 0; i < 4; ++i) run(seed + i, 600, /*with_crashes=*/false);
+    for (std::uint64_t i = 0; i < 4; ++i) run(seed + i, 600, Between::kReopen);
+    ::umask(old_mask);
+  }
+
+  TEST_CASE("a commit of everything leaves no row behind and is not seen") {
+    const mode_t old_mask = ::umask(0);
+    const std::uint64_t seed = satchel::test::test_seed(2007);
+    std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
+    for (std::uint64_t i = 0; i < 3; ++i) run(seed + i, 400, Between::kCommit);
+    ::umask(old_mask);
+  }
+
+  TEST_CASE("a commit while changes go on is not seen") {
+    const mode_t old_mask = ::umask(0);
+    const std::uint64_t seed = satchel::test::test_seed(3007);
+    std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
+    for (std::uint64_t i = 0; i < 3; ++i) run(seed + i, 400, Between::kCommitLate);
     ::umask(old_mask);
   }
 
@@ -172,7 +208,7 @@ TEST_SUITE("fs/view: random operations") {
     const mode_t old_mask = ::umask(0);
     const std::uint64_t seed = satchel::test::test_seed(1007);
     std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
-    for (std::uint64_t i = 0; i < 2; ++i) run(seed + i, 400, /*with_crashes=*/true);
+    for (std::uint64_t i = 0; i < 2; ++i) run(seed + i, 400, Between::kCrash);
     ::umask(old_mask);
   }
 }
