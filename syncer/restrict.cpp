@@ -39,25 +39,25 @@ class Restriction {
   Restriction(TreeStore& trees, const PathSet& spoken_for)
       : trees_(trees), spoken_for_(spoken_for) {}
 
-  /// The contents of a directory of the result, whose file id is after's.
+  /// The contents of a directory of the result, whose file id is `id`.
   Result<DirectoryRef> contents(const RelativePath& path, const Side& before, const Side& after,
-                                std::size_t depth) {
+                                const FileId& id, std::size_t depth) {
     if (depth > kDepthMax) {
       return Error{.code = EUCLEAN,
                    .sat = Sat::kLimit,
                    .message = "directories are nested deeper than 4096",
                    .path = path.absolute()};
     }
-    if (before.ref.page == after.ref.page && before.id == after.id) return after.ref;
+    if (before.ref.page == after.ref.page) return after.ref;
     const Coverage coverage = spoken_for_.coverage_below(path);
     if (coverage == Coverage::kAll) return after.ref;
-    if (coverage == Coverage::kNone && before.id == after.id) return before.ref;
+    if (coverage == Coverage::kNone && before.id == id) return before.ref;
     std::vector<DirectoryEdit> edits;
     SATCHEL_TRY(store::compare_directories(
         trees_, before.ref.page, after.ref.page,
         [&](const DirectoryDifference& difference) -> Result<void> {
           SATCHEL_ASSIGN(auto entry,
-                         choose(path / difference.name(), before, after, difference, depth));
+                         choose(path / difference.name(), before, after, id, difference, depth));
           const bool is_afters = difference.second == nullptr
                                      ? !entry.has_value()
                                      : entry.has_value() && *entry == *difference.second;
@@ -69,49 +69,49 @@ class Restriction {
 
  private:
   Result<std::optional<Entry>> choose(const RelativePath& path, const Side& before,
-                                      const Side& after, const DirectoryDifference& difference,
-                                      std::size_t depth) {
+                                      const Side& after, const FileId& id,
+                                      const DirectoryDifference& difference, std::size_t depth) {
     const Entry* const first = difference.first;
     const Entry* const second = difference.second;
     const bool speaks = spoken_for_.contains(path, second != nullptr ? second->kind : first->kind);
     if (second != nullptr && second->is_directory()) {
-      return choose_directory(path, before, after, difference, speaks, depth);
+      return choose_directory(path, before, after, id, difference, speaks, depth);
     }
     if (first == nullptr || !first->is_directory()) {
       if (speaks) return second != nullptr ? std::optional(*second) : std::nullopt;
-      return first != nullptr ? std::optional(moved(*first, before.id, after.id)) : std::nullopt;
+      return first != nullptr ? std::optional(moved(*first, before.id, id)) : std::nullopt;
     }
     // A directory has gone: what is in it and not spoken for stays, and the directory with it.
     if (speaks && second != nullptr) return *second;
     const Side old{first->directory, first->effective_file_id(before.id)};
-    SATCHEL_ASSIGN(const DirectoryRef left, contents(path, old, Side{.id = old.id}, depth + 1));
+    SATCHEL_ASSIGN(const DirectoryRef left,
+                   contents(path, old, Side{.id = old.id}, old.id, depth + 1));
     if (speaks && left.page == store::empty_directory_page()) return std::nullopt;
-    Entry entry = moved(*first, before.id, after.id);
+    Entry entry = moved(*first, before.id, id);
     entry.directory = left;
     return entry;
   }
 
   /// `difference.second` is a directory.
   Result<std::optional<Entry>> choose_directory(const RelativePath& path, const Side& before,
-                                                const Side& after,
+                                                const Side& after, const FileId& id,
                                                 const DirectoryDifference& difference, bool speaks,
                                                 std::size_t depth) {
     const Entry* const first = difference.first;
-    Entry entry = *difference.second;
-    const Side new_side{entry.directory, entry.effective_file_id(after.id)};
     const bool was_directory = first != nullptr && first->is_directory();
+    const Side new_side{difference.second->directory,
+                        difference.second->effective_file_id(after.id)};
     const Side old_side = was_directory
                               ? Side{first->directory, first->effective_file_id(before.id)}
                               : Side{.id = new_side.id};
-    SATCHEL_ASSIGN(entry.directory, contents(path, old_side, new_side, depth + 1));
-    if (speaks) return entry;
-    if (was_directory) {
-      entry.attributes = first->attributes;
-      return entry;
-    }
-    // Not spoken for, but on the way to something that is.
-    if (entry.directory.page != store::empty_directory_page()) return entry;
-    return first != nullptr ? std::optional(moved(*first, before.id, after.id)) : std::nullopt;
+    Entry entry = was_directory && !speaks ? moved(*first, before.id, id) : *difference.second;
+    SATCHEL_ASSIGN(entry.directory,
+                   contents(path, old_side, new_side, entry.effective_file_id(id), depth + 1));
+    // Not spoken for, it can only be on the way to something that is.
+    const bool is_needed =
+        speaks || was_directory || entry.directory.page != store::empty_directory_page();
+    if (is_needed) return entry;
+    return first != nullptr ? std::optional(moved(*first, before.id, id)) : std::nullopt;
   }
 
   TreeStore& trees_;
@@ -134,7 +134,7 @@ Result<Root> restrict_change(TreeStore& trees, const Root& before, const Root& a
   const FileId id = store::root_file_id();
   Root result = after;
   SATCHEL_ASSIGN(result.directory,
-                 restriction.contents({}, {before.directory, id}, {after.directory, id}, 0));
+                 restriction.contents({}, {before.directory, id}, {after.directory, id}, id, 0));
   if (!spoken_for.contains({}, store::Kind::kDirectory)) result.attributes = before.attributes;
   return relink(trees, before, result);
 }

@@ -20,9 +20,9 @@ PathSet travelling_paths(const PathRules& rules);
 inline constexpr std::size_t kDepthMax = 4096;
 
 /// `after` at the paths of `spoken_for`, `before` at all others: a path outside of the set keeps
-/// what it has in `before`, and the directories it stands in stay for its sake. A directory that
-/// `after` has keeps its file id. Cost: what differs between the two, and of a directory that only
-/// one of them has, all of it unless the set covers it whole or not at all.
+/// what it has in `before`, and the directories it stands in stay for its sake. Cost: what differs
+/// between the two, and of a directory that only one of them has, all of it unless the set covers
+/// it whole or not at all.
 ///
 /// The link table of `after` need not be right; that of the result is, provided that `before`'s is.
 /// Errors: those of TreeStore; EUCLEAN/kLimit for a tree deeper than kDepthMax.

@@ -206,6 +206,21 @@ TEST_SUITE("syncer/snapshot") {
           "tmp/work tmp/work/kept tmp/work/kept/file ");
   }
 
+  // It once took the new directory's identity, so that what the rules do not speak of had changed.
+  TEST_CASE("a directory replaced where nothing is spoken for stays what the base has") {
+    Bench bench([](MemoryUpper& view) {
+      make_small_system(view);
+      view.make_directory("tmp/d");
+      view.write("tmp/d/x", "x");
+    });
+    bench.view->remove("tmp/d");
+    bench.view->make_directory("tmp/d");
+    for (const bool knows_coverage : {true, false}) {
+      const PrefixRules rules({{"tmp", PrefixRules::Fate::kLocal}}, knows_coverage);
+      CHECK(bench.snapshot(rules).tree == bench.base);
+    }
+  }
+
   TEST_CASE("with any rules each file is the view's or the base's, as the rules say") {
     using Fate = PrefixRules::Fate;
     const std::uint64_t seed = test::test_seed(815);
