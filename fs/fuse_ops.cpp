@@ -140,7 +140,10 @@ AttributeChange to_change(const struct stat& values, int fields, const fuse_file
   if (has(FUSE_SET_ATTR_MTIME) && !change.mtime_now) change.mtime = Timestamp::from(values.st_mtim);
   // ftruncate(2) sets mtime even if the size stays; the kernel leaves that to us.
   if (change.size && info != nullptr && !change.mtime) change.mtime_now = true;
-  change.kill_suid = has(FUSE_SET_ATTR_KILL_SUID);
+  // A chown(2) that changes neither owner nor group comes without any field, and still has to clear.
+  constexpr int kFields = FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID |
+                          FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME;
+  change.kill_suid = has(FUSE_SET_ATTR_KILL_SUID) || !has(kFields);
   return change;
 }
 

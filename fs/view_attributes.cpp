@@ -151,7 +151,8 @@ Result<NodeStat> View::set_attributes(NodeId id, std::optional<HandleId> handle,
   const std::unique_lock lock(state_->names);
   const bool has_more = change.mode || change.uid || change.gid || change.atime || change.mtime ||
                         change.atime_now || change.mtime_now;
-  if (has_more) {
+  const bool is_chown = change.uid || change.gid || (change.kill_suid && !change.size && !has_more);
+  if (has_more || is_chown) {
     Change row_change(*state_);
     SATCHEL_ASSIGN(Change::Edit * edit, row_change.edit(*node));
     InodeRow& row = edit->row;
@@ -162,7 +163,7 @@ Result<NodeStat> View::set_attributes(NodeId id, std::optional<HandleId> handle,
     }
     if (change.uid) row.uid = *change.uid;
     if (change.gid) row.gid = *change.gid;
-    if ((change.uid || change.gid) && row.kind != store::Kind::kDirectory) {
+    if (is_chown && row.kind != store::Kind::kDirectory) {
       if (change.kill_suid) row.mode = without_privileges(row.mode);
       row.xattrs.erase(std::string(kCapabilityXattr));
     }

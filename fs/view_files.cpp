@@ -288,7 +288,7 @@ Result<void> View::fallocate(HandleId id, FallocateMode mode, std::uint64_t offs
   if (offset > kOffsetMax || length > kOffsetMax - offset) return errno_answer(EFBIG);
   const AllocationFlags how = flags_of(mode);
   SATCHEL_ASSIGN(const auto own, state_->writable_bytes(*handle));
-  SATCHEL_TRY(state_->kill_privileges(*handle->node, /*kill_suid=*/true));
+  SATCHEL_TRY(state_->kill_privileges(*handle->node, /*kill_suid=*/false));
   const std::lock_guard io_lock(own.inode->io_mutex);
   SATCHEL_TRY(allocate(own.fd->get(), how, offset, length));
   const Timestamp now = state_->context.clock.now();
@@ -337,7 +337,7 @@ Result<std::size_t> View::copy_range(HandleId from_id, std::uint64_t from_offset
     return errno_answer(EFBIG);
   }
   SATCHEL_ASSIGN(const auto own, state_->writable_bytes(*to));
-  SATCHEL_TRY(state_->kill_privileges(*to->node, /*kill_suid=*/true));
+  SATCHEL_TRY(state_->kill_privileges(*to->node, /*kill_suid=*/false));
   SATCHEL_ASSIGN(const auto readable, state_->readable_bytes(*from));
   std::vector<std::byte> buffer;
   std::size_t known = 0;

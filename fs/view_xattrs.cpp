@@ -104,6 +104,7 @@ Result<void> View::set_xattr(NodeId id, const std::string& name, std::string_vie
 
 Result<void> View::remove_xattr(NodeId id, const std::string& name) {
   SATCHEL_TRY(state_->require_writable());
+  SATCHEL_TRY(check_name(name));
   const std::unique_lock lock(state_->names);
   SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
   SATCHEL_ASSIGN(const auto existing, xattrs_of(*state_, *node));
