@@ -16,7 +16,7 @@ import satchel_e2e as e2e
 
 def pack_files(repository):
     return sorted(os.path.join(folder, name) for folder, _, names in os.walk(os.path.join(repository, "packs"))
-                  for name in names if "tmp" not in folder)
+                  for name in names if os.path.basename(folder) != "tmp")
 
 
 def clear(error, *words):

@@ -33,7 +33,7 @@ class Satchel:
 
     def run(self, *arguments, environment=None, ok=True, timeout=120):
         """Runs a command; with ok=True a non-zero exit is a failure of the test."""
-        full = dict(os.environ, **self.environment, **(environment or {}))
+        full = {**os.environ, **self.environment, **(environment or {})}
         done = subprocess.run([self.binary, *map(str, arguments)], env=full, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, check=False)
         if ok and done.returncode != 0:

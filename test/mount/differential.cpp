@@ -110,6 +110,12 @@ class Run {
 
  private:
   std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
+  /// Where sgid is set, the group may execute: a write by somebody outside of the group clears a
+  /// lone sgid on ext4 and leaves it on the view.
+  mode_t random_mode() {
+    const auto mode = static_cast<mode_t>(below(07777 + 1));
+    return (mode & S_ISGID) != 0 ? mode | S_IXGRP : mode;
+  }
   bool chance(unsigned percent) { return below(100) < percent; }
 
   void collect_names(const std::string& folder, int depth) {
@@ -188,7 +194,7 @@ class Run {
                                      O_RDONLY | O_NOFOLLOW};
     const std::string path = any_path();
     const int flags = kFlags[below(std::size(kFlags))] | O_CLOEXEC | O_NONBLOCK;
-    const mode_t mode = static_cast<mode_t>(below(07777 + 1)) | S_IRUSR | S_IWUSR;
+    const mode_t mode = random_mode() | S_IRUSR | S_IWUSR;
     const std::size_t slot = below(view_.files.size());
     return both("open " + path + " flags " + std::to_string(flags) + " mode " +
                     std::to_string(mode) + " slot " + std::to_string(slot),
