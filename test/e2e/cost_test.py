@@ -57,9 +57,8 @@ def traced_sync(device, folder):
     with open(trace, encoding="utf-8", errors="replace") as lines:
         for line in lines:
             call = re.search(r"openat2?\(.*= \d+<(.*)>", line)
-            if call and "/upper/" in call.group(1) and not call.group(1).endswith("/upper") and os.path.basename(call.group(1)) not in ("",):
-                if "O_DIRECTORY" not in line:
-                    opened.add(call.group(1))
+            if call and "/upper/" in call.group(1) and "O_DIRECTORY" not in line:
+                opened.add(call.group(1).removesuffix(".adopted"))  # its second name, on the way to being an object
             call = re.search(r"(?:p?write(?:64|v)?)\(\d+<([^>]*)>.* = (\d+)$", line)
             if call and "/packs/" in call.group(1):
                 written += int(call.group(2))

@@ -73,11 +73,11 @@ class Device:
     def pid(self):
         return self.satchel.data("status", self.mount_point)["mount"]["pid"]
 
-    def sync(self, ok=True):
-        return self.satchel.run("--json", "sync", self.mount_point, ok=ok)
+    def sync(self, ok=True, options=()):
+        return self.satchel.run("--json", "sync", *options, self.mount_point, ok=ok)
 
-    def synced(self):
-        return json.loads(self.sync().stdout)["data"]
+    def synced(self, options=()):
+        return json.loads(self.sync(options=options).stdout)["data"]
 
     def umount(self, ok=True):
         return self.satchel.run("umount", self.mount_point, ok=ok)

@@ -348,7 +348,7 @@ class Run {
   }
   bool change_mode() {
     const std::string path = any_path();
-    const auto mode = static_cast<mode_t>(below(07777 + 1));
+    const mode_t mode = random_mode();
     return both(
                "chmod " + path + " " + std::to_string(mode),
                [&](Side& side) { return answer_of(fchmodat(side.root, path.c_str(), mode, 0)); }) &&

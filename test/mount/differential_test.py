@@ -80,7 +80,7 @@ def test():
                 e2e.check(done.returncode == 0, f"slice {number}: the view and the plain directory differ")
                 if options.disturb:
                     disturb(device, number)
-            data = device.synced()
+            data = device.synced(options=["--allow-deletes"])
             report = satchel.data("fsck", repository)
             e2e.check(report["ok"], f"fsck: {report['errors']}")
             second.mount()
@@ -106,7 +106,7 @@ def twins(folder):
 
 def disturb(device, number):
     if number % 3 == 0:
-        device.synced()
+        device.synced(options=["--allow-deletes"])
     elif number % 3 == 1:
         device.umount()
         device.mount()
