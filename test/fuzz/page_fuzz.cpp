@@ -47,8 +47,8 @@ void check_directory_page(Bytes bytes) {
   root.directory.page = *trees.put_page(*page);
   for (const bool marked : {false, true}) {
     root.directory.marked_below = marked;
-    root.directory.subdirectories = static_cast<std::uint64_t>(
-        std::ranges::count_if(page->items, &store::Entry::is_directory));
+    root.directory.subdirectories =
+        static_cast<std::uint64_t>(std::ranges::count_if(page->items, &store::Entry::is_directory));
     walk(trees, root);
   }
 }
