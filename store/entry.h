@@ -25,7 +25,8 @@ enum class Kind : std::uint8_t {
   kWhiteout = 8,
 };
 
-/// Extended attributes by name, with the kernel's names and bytes ("user.x", "system.posix_acl_access").
+/// Extended attributes by name, with the kernel's names and bytes ("user.x",
+/// "system.posix_acl_access").
 using Xattrs = std::map<std::string, std::string>;
 
 /// Where an entry's xattrs are: in the entry (encoded set, up to kInlineBytesMax), or in an object.
@@ -75,17 +76,18 @@ struct Entry {
   Attributes attributes;
   std::optional<FileId> file_id;  ///< absent: the default id
   bool linked = false;
-  ContentId content;              ///< files
-  std::string target;             ///< symlinks
-  DeviceNumber device;            ///< devices
-  DirectoryRef directory;         ///< directories
+  ContentId content;                          ///< files
+  std::string target;                         ///< symlinks
+  DeviceNumber device;                        ///< devices
+  DirectoryRef directory;                     ///< directories
   DirectoryMark mark = DirectoryMark::kNone;  ///< directories
 
   [[nodiscard]] bool is_directory() const { return kind == Kind::kDirectory; }
   [[nodiscard]] bool is_whiteout() const { return kind == Kind::kWhiteout; }
   /// The entry itself, or something in it, is a mark.
   [[nodiscard]] bool is_marked() const {
-    return is_whiteout() || (is_directory() && (mark != DirectoryMark::kNone || directory.marked_below));
+    return is_whiteout() ||
+           (is_directory() && (mark != DirectoryMark::kNone || directory.marked_below));
   }
   [[nodiscard]] FileId effective_file_id(const FileId& parent) const {
     return file_id ? *file_id : default_file_id(parent, name);

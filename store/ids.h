@@ -1,4 +1,5 @@
-// The names of stored things, one type for each. What each is the hash of: docs/format.md, section 1.
+// The names of stored things, one type for each. What each is the hash of: docs/format.md,
+// section 1.
 #pragma once
 
 #include <array>
@@ -15,12 +16,12 @@
 namespace satchel::store {
 
 using ChunkId = Digest<struct ChunkTag>;
-using PageId = Digest<struct PageTag>;          ///< a directory, link or recipe page
+using PageId = Digest<struct PageTag>;  ///< a directory, link or recipe page
 using XattrSetId = Digest<struct XattrSetTag>;
-using RootId = Digest<struct RootTag>;          ///< a root record: names a whole tree or layer
+using RootId = Digest<struct RootTag>;  ///< a root record: names a whole tree or layer
 using PackId = Digest<struct PackTag>;
 using ContentDigest = Digest<struct ContentTag>;
-using RecordHash = Digest<struct RecordTag>;    ///< SHA-256 of a ref record
+using RecordHash = Digest<struct RecordTag>;  ///< SHA-256 of a ref record
 using RulesId = Digest<struct RulesTag>;
 
 /// What a file's bytes are. The empty content has size 0 and no digest.

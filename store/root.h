@@ -18,7 +18,9 @@ struct Root {
   [[nodiscard]] Entry as_entry() const;
   static Root from_entry(const Entry& entry, const PageId& links);
   /// No marks at all: a tree, not a layer that only happens to be readable as one.
-  [[nodiscard]] bool is_tree() const { return mark == DirectoryMark::kNone && !directory.marked_below; }
+  [[nodiscard]] bool is_tree() const {
+    return mark == DirectoryMark::kNone && !directory.marked_below;
+  }
   friend bool operator==(const Root&, const Root&) = default;
 };
 

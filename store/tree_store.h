@@ -1,4 +1,5 @@
-// Where tree pages come from and go to. All tree algorithms (stack, diff, split, mediate) work on this.
+// Where tree pages come from and go to. All tree algorithms (stack, diff, split, mediate) work on
+// this.
 #pragma once
 
 #include <atomic>
@@ -10,11 +11,12 @@
 
 namespace satchel::store {
 
-/// Content-addressed metadata, decoded. get…() verify what they read against its id and answer the empty
-/// page without a look-up; put…() encode, and need no flush before they can be read back.
+/// Content-addressed metadata, decoded. get…() verify what they read against its id and answer the
+/// empty page without a look-up; put…() encode, and need no flush before they can be read back.
 ///
-/// Thread-safe. Implementations: MemoryTreeStore (below), RepositoryTreeStore (store/repository_tree_store.h).
-/// Errors of all: EUCLEAN and EBADMSG (stored bytes are wrong), ENOENT/kMissingContent, EIO, ENETUNREACH.
+/// Thread-safe. Implementations: MemoryTreeStore (below), RepositoryTreeStore
+/// (store/repository_tree_store.h). Errors of all: EUCLEAN and EBADMSG (stored bytes are wrong),
+/// ENOENT/kMissingContent, EIO, ENETUNREACH.
 class TreeStore {
  public:
   virtual ~TreeStore() = default;
