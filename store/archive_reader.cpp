@@ -39,8 +39,8 @@ class Utf8Scope {
 
  private:
   static locale_t utf8() {
-    static const locale_t kLocale = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
-    return kLocale;  // null, which changes nothing, where there is none
+    static const locale_t locale = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    return locale;  // null, which changes nothing, where there is none
   }
   locale_t before_;
 };

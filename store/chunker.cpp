@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <limits>
 
 #include "base/encoding.h"
 #include "base/sha256.h"
@@ -13,7 +14,7 @@ namespace {
 
 // The hash is shifted by one bit for each byte, so a byte has left it after this many.
 constexpr std::size_t kWindowBytes = 64;
-constexpr int kNormalizationLevel = 2;
+constexpr std::size_t kNormalization = 4;  // level 2: 2^2
 
 using GearTable = std::array<std::uint64_t, 256>;
 
@@ -44,9 +45,10 @@ struct RollingHash {
   void roll(std::size_t position) {
     value = (value << 1U) + gear[std::to_integer<std::size_t>(bytes[position])];
   }
-  /// The first position in [position, end) whose hash has its `bits` highest bits zero, or `end`.
-  std::size_t find_cut(std::size_t position, std::size_t end, int bits) {
-    const std::uint64_t mask = ~std::uint64_t{0} << static_cast<unsigned>(64 - bits);
+  /// The first position in [position, end) whose hash has its highest bits zero, as one in `one_in`
+  /// (a power of two) has, or `end`.
+  std::size_t find_cut(std::size_t position, std::size_t end, std::size_t one_in) {
+    const std::uint64_t mask = ~(std::numeric_limits<std::uint64_t>::max() / one_in);
     for (; position < end; ++position) {
       if ((value & mask) == 0) return position;
       roll(position);
@@ -58,18 +60,20 @@ struct RollingHash {
 }  // namespace
 
 std::size_t first_chunk_bytes(Bytes bytes, const ChunkerParameters& parameters) {
+  const std::size_t average = parameters.bytes_average;
+  SATCHEL_ASSERT(average >= kNormalization && std::has_single_bit(average));
+  SATCHEL_ASSERT(parameters.bytes_min >= kWindowBytes);
   const std::size_t end = std::min(bytes.size(), parameters.bytes_max);
   if (end <= parameters.bytes_min) return end;
-  const std::size_t middle = std::min(end, parameters.bytes_average);
-  const int bits = std::countr_zero(parameters.bytes_average);
+  const std::size_t middle = std::min(end, average);
 
   RollingHash hash{.gear = gear_table().data(), .bytes = bytes.data()};
   for (std::size_t i = parameters.bytes_min - kWindowBytes; i < parameters.bytes_min; ++i) {
     hash.roll(i);
   }
-  const std::size_t early = hash.find_cut(parameters.bytes_min, middle, bits + kNormalizationLevel);
+  const std::size_t early = hash.find_cut(parameters.bytes_min, middle, average * kNormalization);
   if (early < middle) return early;
-  return hash.find_cut(middle, end, bits - kNormalizationLevel);
+  return hash.find_cut(middle, end, average / kNormalization);
 }
 
 }  // namespace satchel::store

@@ -52,7 +52,7 @@ LeafHash hash_leaves(std::span<const LeafHash> leaves) {
 }
 
 LeafHash hash_zero_subtree(unsigned level) {
-  static const auto kHashes = [] {
+  static const auto subtrees = [] {
     std::array<LeafHash, kSubtreeLevelMax + 1> hashes{};
     hashes[0] = hash_leaf(kZeros);
     for (std::size_t i = 1; i < hashes.size(); ++i) {
@@ -61,7 +61,7 @@ LeafHash hash_zero_subtree(unsigned level) {
     return hashes;
   }();
   SATCHEL_ASSERT(level <= kSubtreeLevelMax);
-  return kHashes[level];
+  return subtrees[level];
 }
 
 LeafHash hash_zeros(std::uint64_t bytes) {
