@@ -6,9 +6,6 @@
 namespace satchel::policies {
 namespace {
 
-/// Names that match no pattern but `*`.
-constexpr std::uint32_t kOtherNames = 0;
-
 std::uint64_t step_key(std::uint32_t state, std::uint32_t name_class) {
   return (std::uint64_t{state} << 32U) | name_class;
 }
@@ -29,6 +26,12 @@ std::vector<std::uint32_t> key_of(const MatchState& state) {
 
 }  // namespace
 
+std::vector<std::uint32_t> Matcher::Letter::key() const {
+  std::vector<std::uint32_t> key = globs;
+  key.push_back(name);
+  return key;
+}
+
 std::size_t Matcher::HashNumbers::operator()(const std::vector<std::uint32_t>& numbers) const {
   std::uint64_t hash = 0xCBF29CE484222325;  // FNV-1a over whole numbers
   for (const std::uint32_t number : numbers) hash = (hash ^ number) * 0x100000001B3;
@@ -44,47 +47,56 @@ Matcher::Matcher(RuleGraph graph, std::vector<RuleTraits> rules)
 }
 
 MatchStatePtr Matcher::step(const MatchState& from, std::string_view name) const {
+  const Letter letter = letter_of(from, name);
   {
     const auto memory = memory_.lock_shared();
-    const std::optional<ClassId> name_class = find_class(*memory, name);
-    const std::uint32_t next =
-        name_class ? find_step(*memory, from, *name_class) : NumberTable::kNone;
-    if (next != NumberTable::kNone) return memory->states[next];
+    const MatchState* next = find_step(*memory, from, letter);
+    if (next != nullptr) return memory->states[next->number];
   }
-  std::vector<NamePatternId> found;
-  const NamePatterns::Match match = graph_.names().match(name, found);
-  MatchState made = make_state(advance(from, match.patterns));
+  MatchState made = make_state(advance(from, letter));
   const auto memory = memory_.lock();
   MatchStatePtr next = remember(*memory, std::move(made));
-  if (from.is_remembered && next->is_remembered && memory->steps.size() < kRememberedStepsMax) {
-    const std::uint64_t key = step_key(from.number, class_of(*memory, match));
-    // Another thread may have made the same step meanwhile.
-    if (memory->steps.find(key) == NumberTable::kNone) memory->steps.add(key, next->number);
-  }
+  remember_step(*memory, from, letter, *next);
   return next;
 }
 
-std::optional<Matcher::ClassId> Matcher::find_class(const Memory& memory,
-                                                    std::string_view name) const {
-  std::vector<NamePatternId> found;
-  const NamePatterns::Match match = graph_.names().match(name, found);
-  if (match.literal) return *match.literal + 1;
-  if (match.patterns.empty()) return kOtherNames;
-  const auto known = memory.classes.find(found);
-  return known == memory.classes.end() ? std::nullopt : std::optional(known->second);
+Matcher::Letter Matcher::letter_of(const MatchState& from, std::string_view name) const {
+  Letter letter{.name = graph_.find_name(name)};
+  for (const NodeId id : from.glob_nodes) graph_.find_globs(graph_.node(id), name, letter.globs);
+  std::ranges::sort(letter.globs);
+  return letter;
 }
 
-Matcher::ClassId Matcher::class_of(Memory& memory, const NamePatterns::Match& match) const {
-  if (match.literal) return *match.literal + 1;
-  if (match.patterns.empty()) return kOtherNames;
-  const auto next = static_cast<ClassId>(1 + graph_.names().literals() + memory.classes.size());
-  return memory.classes.try_emplace({match.patterns.begin(), match.patterns.end()}, next)
-      .first->second;
+const MatchState* Matcher::find_step(const Memory& memory, const MatchState& from,
+                                     const Letter& letter) const {
+  if (!from.is_remembered) return nullptr;
+  std::uint32_t next = NumberTable::kNone;
+  if (letter.is_other()) {
+    next = memory.otherwise[from.number];
+  } else if (letter.globs.empty()) {
+    next = memory.steps.find(step_key(from.number, letter.name));
+  } else if (const auto known = memory.classes.find(letter.key()); known != memory.classes.end()) {
+    next = memory.steps.find(step_key(from.number, known->second));
+  }
+  return next == NumberTable::kNone ? nullptr : memory.states[next].get();
 }
 
-std::uint32_t Matcher::find_step(const Memory& memory, const MatchState& from, ClassId id) {
-  if (!from.is_remembered) return NumberTable::kNone;
-  return memory.steps.find(step_key(from.number, id));
+void Matcher::remember_step(Memory& memory, const MatchState& from, const Letter& letter,
+                            const MatchState& next) const {
+  if (!from.is_remembered || !next.is_remembered) return;
+  if (letter.is_other()) {
+    memory.otherwise[from.number] = next.number;
+    return;
+  }
+  if (memory.steps.size() >= kRememberedStepsMax) return;
+  std::uint32_t name_class = letter.name;
+  if (!letter.globs.empty()) {
+    const auto next_class = static_cast<std::uint32_t>(graph_.names() + memory.classes.size());
+    name_class = memory.classes.try_emplace(letter.key(), next_class).first->second;
+  }
+  const std::uint64_t key = step_key(from.number, name_class);
+  // Another thread may have made the same step meanwhile.
+  if (memory.steps.find(key) == NumberTable::kNone) memory.steps.add(key, next.number);
 }
 
 MatchStatePtr Matcher::remember(Memory& memory, MatchState state) const {
@@ -98,12 +110,12 @@ MatchStatePtr Matcher::remember(Memory& memory, MatchState state) const {
   state.number = static_cast<std::uint32_t>(memory.states.size());
   state.is_remembered = true;
   memory.state_numbers.emplace(std::move(key), state.number);
+  memory.otherwise.push_back(NumberTable::kNone);
   memory.states.push_back(std::make_shared<const MatchState>(std::move(state)));
   return memory.states.back();
 }
 
-std::vector<NodeId> Matcher::advance(const MatchState& from,
-                                     std::span<const NamePatternId> patterns) const {
+std::vector<NodeId> Matcher::advance(const MatchState& from, const Letter& letter) const {
   std::vector<NodeId> nodes;
   const auto reach = [&](NodeId id) {
     if (id == RuleGraph::kNone) return;
@@ -114,8 +126,9 @@ std::vector<NodeId> Matcher::advance(const MatchState& from,
   for (const NodeId id : from.nodes) {
     if (graph_.node(id).loops) reach(id);
     reach(graph_.node(id).any);
-    for (const NamePatternId pattern : patterns) reach(graph_.next(id, pattern));
+    if (letter.name != NameTable::kNone) reach(graph_.next(id, letter.name));
   }
+  for (const NodeId id : letter.globs) reach(id);
   std::ranges::sort(nodes);
   nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
   return nodes;
@@ -132,6 +145,9 @@ MatchState Matcher::make_state(std::vector<NodeId> nodes) const {
   }
   state.nodes = std::move(nodes);
   settle_below(state);
+  for (const NodeId id : state.nodes) {
+    if (graph_.node(id).globs != RuleGraph::kNone) state.glob_nodes.push_back(id);
+  }
   return state;
 }
 

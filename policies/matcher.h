@@ -42,7 +42,8 @@ struct Outcome {
 
 /// Where in the graph a path has led. Immutable.
 struct MatchState {
-  std::vector<NodeId> nodes{};  ///< from which rules can still match deeper; ascending
+  std::vector<NodeId> nodes{};       ///< from which rules can still match deeper; ascending
+  std::vector<NodeId> glob_nodes{};  ///< those of them at which globs stand
   std::vector<std::uint32_t> marks{};
   std::array<Outcome, 2> outcomes{};  ///< by PathKind
   Below below = Below::kMixed;
@@ -72,30 +73,36 @@ class Matcher {
   MatchStatePtr follow(std::string_view& path, const Visit& visit) const;
 
  private:
-  using ClassId = std::uint32_t;  ///< names that match the same patterns
   struct HashNumbers {
     std::size_t operator()(const std::vector<std::uint32_t>& numbers) const;
   };
-  template <typename Value>
-  using ByNumbers = std::unordered_map<std::vector<std::uint32_t>, Value, HashNumbers>;
+  using ByNumbers = std::unordered_map<std::vector<std::uint32_t>, std::uint32_t, HashNumbers>;
   struct Memory {
-    ByNumbers<ClassId> classes;  ///< of names that no rule spells out, by their globs
-    ByNumbers<std::uint32_t> state_numbers;
     std::vector<MatchStatePtr> states;  ///< by number
-    NumberTable steps;                  ///< state and class → state
+    ByNumbers state_numbers;
+    std::vector<std::uint32_t> otherwise;  ///< by state: where names lead that no rule speaks of
+    NumberTable steps;                     ///< state and class → state
+    ByNumbers classes;                     ///< of names that match globs
     std::size_t nodes = 0;
   };
+  /// What matters of a name in one state. Names that are alike in it make the same step.
+  struct Letter {
+    std::uint32_t name = NameTable::kNone;  ///< as some rule spells it
+    std::vector<NodeId> globs{};            ///< where its globs lead; ascending
+    [[nodiscard]] bool is_other() const { return name == NameTable::kNone && globs.empty(); }
+    [[nodiscard]] std::vector<std::uint32_t> key() const;
+  };
 
-  [[nodiscard]] std::optional<ClassId> find_class(const Memory& memory,
-                                                  std::string_view name) const;
-  ClassId class_of(Memory& memory, const NamePatterns::Match& match) const;
-  static std::uint32_t find_step(const Memory& memory, const MatchState& from, ClassId id);
+  [[nodiscard]] Letter letter_of(const MatchState& from, std::string_view name) const;
+  [[nodiscard]] const MatchState* find_step(const Memory& memory, const MatchState& from,
+                                            const Letter& letter) const;
+  void remember_step(Memory& memory, const MatchState& from, const Letter& letter,
+                     const MatchState& next) const;
   MatchStatePtr remember(Memory& memory, MatchState state) const;
   [[nodiscard]] MatchState make_state(std::vector<NodeId> nodes) const;
   [[nodiscard]] Outcome outcome_of(const std::vector<NodeId>& nodes, PathKind kind) const;
   void settle_below(MatchState& state) const;
-  [[nodiscard]] std::vector<NodeId> advance(const MatchState& from,
-                                            std::span<const NamePatternId> patterns) const;
+  [[nodiscard]] std::vector<NodeId> advance(const MatchState& from, const Letter& letter) const;
 
   RuleGraph graph_;
   std::vector<RuleTraits> rules_;
@@ -117,12 +124,10 @@ MatchStatePtr Matcher::follow(std::string_view& path, const Visit& visit) const 
   const MatchState* state = root_.get();
   while (!path.empty()) {
     std::string_view rest = path;
-    const std::optional<ClassId> name_class = find_class(*memory, take_name(rest));
-    if (!name_class) break;
-    const std::uint32_t next = find_step(*memory, *state, *name_class);
-    if (next == NumberTable::kNone) break;
+    const MatchState* next = find_step(*memory, *state, letter_of(*state, take_name(rest)));
+    if (next == nullptr) break;
     path = rest;
-    state = memory->states[next].get();
+    state = next;
     visit(*state);
   }
   return memory->states[state->number];

@@ -7,8 +7,8 @@
 namespace satchel::policies {
 namespace {
 
-std::uint64_t edge_key(NodeId node, NamePatternId pattern) {
-  return (std::uint64_t{node} << 32U) | pattern;
+std::uint64_t edge_key(NodeId node, std::uint32_t name) {
+  return (std::uint64_t{node} << 32U) | name;
 }
 
 bool is_any_depth(const Component& component) {
@@ -52,14 +52,32 @@ NodeId RuleGraph::child(NodeId parent, const Component& component) {
     }
     return nodes_[parent].*slot;
   }
-  const NamePatternId pattern =
-      glob != nullptr ? names_.add_glob(*glob) : names_.add_name(std::get<std::string>(component));
-  NodeId node = next(parent, pattern);
+  return glob != nullptr ? glob_child(parent, *glob)
+                         : name_child(parent, std::get<std::string>(component));
+}
+
+NodeId RuleGraph::name_child(NodeId parent, std::string_view name) {
+  const std::uint32_t number = names_.add(name);
+  NodeId node = next(parent, number);
   if (node == kNone) {
     node = add_node(parent);
-    edges_.add(edge_key(parent, pattern), node);
+    edges_.add(edge_key(parent, number), node);
   }
   return node;
+}
+
+NodeId RuleGraph::glob_child(NodeId parent, const Glob& glob) {
+  const auto [known, is_new] =
+      glob_children_.try_emplace(std::to_string(parent) + "/" + glob.text(), kNone);
+  if (!is_new) return known->second;
+  known->second = add_node(parent);
+  std::uint32_t& index = nodes_[parent].globs;
+  if (index == kNone) {
+    index = static_cast<std::uint32_t>(globs_.size());
+    globs_.emplace_back();
+  }
+  globs_[index].add(glob, known->second);
+  return known->second;
 }
 
 NodeId RuleGraph::add_node(NodeId parent) {
@@ -69,7 +87,7 @@ NodeId RuleGraph::add_node(NodeId parent) {
 }
 
 void RuleGraph::freeze() {
-  names_.freeze();
+  glob_children_.clear();
   // A child's number is above its parent's, so each node is complete before its parent takes it.
   for (NodeId id = static_cast<NodeId>(nodes_.size()) - 1; id > 0; --id) {
     Node& parent = nodes_[parents_[id]];
@@ -84,9 +102,14 @@ void RuleGraph::freeze() {
   }
 }
 
-NodeId RuleGraph::next(NodeId node, NamePatternId pattern) const {
+NodeId RuleGraph::next(NodeId node, std::uint32_t name) const {
   static_assert(kNone == NumberTable::kNone);
-  return edges_.find(edge_key(node, pattern));
+  return edges_.find(edge_key(node, name));
+}
+
+void RuleGraph::find_globs(const Node& node, std::string_view name,
+                           std::vector<NodeId>& found) const {
+  if (node.globs != kNone) globs_[node.globs].find(name, found);
 }
 
 }  // namespace satchel::policies

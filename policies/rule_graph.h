@@ -3,9 +3,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
-#include "policies/name_patterns.h"
+#include "policies/glob_index.h"
+#include "policies/name_table.h"
+#include "policies/number_table.h"
 #include "policies/pattern.h"
 
 namespace satchel::policies {
@@ -33,9 +38,10 @@ class RuleGraph {
     GroupRoot group_root{};
   };
   struct Node {
-    bool loops = false;     ///< any name leads here again: the place of a `**`
-    NodeId any = kNone;     ///< where any name leads
-    NodeId deeper = kNone;  ///< the `**` that begins here, reached without a name
+    bool loops = false;           ///< any name leads here again: the place of a `**`
+    NodeId any = kNone;           ///< where any name leads
+    NodeId deeper = kNone;        ///< the `**` that begins here, reached without a name
+    std::uint32_t globs = kNone;  ///< its place among the indexes of globs
     std::vector<Accept> accepts{};
     /// Groups begin here: those of the rules whose GroupRoot has the mark.
     std::vector<std::uint32_t> marks{};
@@ -50,19 +56,27 @@ class RuleGraph {
   void freeze();
 
   [[nodiscard]] const Node& node(NodeId id) const { return nodes_[id]; }
-  /// Where a name that matches `pattern` leads from `node`; kNone: nowhere.
-  [[nodiscard]] NodeId next(NodeId node, NamePatternId pattern) const;
-  [[nodiscard]] const NamePatterns& names() const { return names_; }
+  /// The number of a name that some rule spells out, else kNone.
+  [[nodiscard]] std::uint32_t find_name(std::string_view name) const { return names_.find(name); }
+  [[nodiscard]] std::size_t names() const { return names_.size(); }
+  /// Where a spelt-out name leads from `node`; kNone: nowhere.
+  [[nodiscard]] NodeId next(NodeId node, std::uint32_t name) const;
+  /// Adds to `found` where the globs that stand at `node` lead `name`.
+  void find_globs(const Node& node, std::string_view name, std::vector<NodeId>& found) const;
 
  private:
   NodeId add_node(NodeId parent);
   NodeId child(NodeId parent, const Component& component);
+  NodeId name_child(NodeId parent, std::string_view name);
+  NodeId glob_child(NodeId parent, const Glob& glob);
   GroupRoot group_root_at(NodeId node, const Pattern& pattern, RuleNumber rule);
 
   std::vector<Node> nodes_ = std::vector<Node>(1);  ///< the first is the root; children come later
-  NumberTable edges_;                               ///< node and name pattern → node
+  NameTable names_;
+  NumberTable edges_;  ///< node and name → node
+  std::vector<GlobIndex> globs_;
+  std::unordered_map<std::string, NodeId> glob_children_;  ///< node and glob, while building
   std::vector<NodeId> parents_ = {kNone};
-  NamePatterns names_;
   std::vector<bool> travels_;  ///< by rule
 };
 

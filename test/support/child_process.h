@@ -16,7 +16,7 @@ struct ChildEnd {
 };
 
 /// Runs `work` in a forked child, whose exit code is its result; no destructor of the parent's
-/// objects runs there. Only while this process has one thread.
+/// objects runs there. Other threads of this process do not exist in it.
 inline ChildEnd run_in_child(const std::function<int()>& work) {
   const pid_t child = ::fork();
   if (child == 0) ::_exit(work());

@@ -31,7 +31,7 @@ class ScratchRepository {
   }
   /// Another opener, whose index is called `index`.
   Result<store::Repository> open(const std::string& index) {
-    return store::Repository::open(path(), options(index), clock, other_random, log);
+    return store::Repository::open(path(), options(index), clock, shared_random, log);
   }
   store::Repository* operator->() { return &repository_; }
   store::Repository& operator*() { return repository_; }
@@ -59,7 +59,8 @@ class ScratchRepository {
   TempDir directory;
   ManualClock clock;
   SeededRandom random{1};
-  SeededRandom other_random{2};
+  SeededRandom other_random{2};  ///< for a second repository, which must have another id
+  SystemRandom shared_random;    ///< for openers in several threads
   Log log = Log::to_nowhere();
 
  private:

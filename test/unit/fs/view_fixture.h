@@ -159,7 +159,7 @@ class Workspace final : public Side {
 };
 
 /// The same on a directory of the host.
-class PlainDirectory final : public Side {
+class PlainDirectory : public Side {
  public:
   PlainDirectory() = default;
   [[nodiscard]] int fd() const { return directory_.fd(); }

@@ -1,0 +1,235 @@
+// Base switches in which the other side has changed things too.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "test/unit/fs/view_fixture.h"
+
+namespace satchel::fs::test {
+namespace {
+
+/// A workspace whose next base is what `server`, a plain directory, holds.
+struct TwoSides {
+  TwoSides() {
+    fill(server);
+    workspace = std::make_unique<Workspace>(server.fd());
+  }
+  View& view() { return workspace->view(); }
+
+  /// Ends with the base that the server has now.
+  void pull(store::BaseSwitch change) {
+    change.base_root = workspace->import(server.fd());
+    REQUIRE(view().switch_base(change).has_value());
+    CHECK(view().base_root() == change.base_root);
+    CHECK(view().base_version() == change.base_version);
+  }
+  void pull() { pull(workspace->seal()); }
+
+  const store::UpperNode* sealed_node(const store::SealedUpper& sealed, const std::string& path) {
+    const store::UpperNode* node = &sealed.nodes[0];
+    for (const Name& name : RelativePath::parse(path)->names()) {
+      const auto child = std::find_if(node->children.begin(), node->children.end(),
+                                      [&](const auto& c) { return c.name == name; });
+      if (child == node->children.end() || !child->node) return nullptr;
+      node = &sealed.nodes[*child->node];
+    }
+    return node;
+  }
+  bool was_told_of(const std::string& name) {
+    const auto& told = workspace->notifier().entries;
+    return std::find(told.begin(), told.end(), name) != told.end();
+  }
+
+  PlainDirectory server;
+  std::unique_ptr<Workspace> workspace;
+};
+
+TEST_SUITE("fs/view: base switch") {
+  TEST_CASE_FIXTURE(TwoSides, "a pull shows what the server has and tells of nothing else") {
+    const auto untouched = view().lookup(kRootNode, Name::checked("void")).value();
+    server.write("file", 0, "server");
+    server.unlink("dir/b");
+    server.make_file("dir/new", 0640);
+    server.change_mode("dir/sub", 0711);
+    pull();
+    CHECK(differences(server.list(), workspace->list()) == "");
+    CHECK(was_told_of("file") == true);
+    CHECK(was_told_of("void") == false);
+    CHECK(view().get_attributes(untouched.node)->ino == untouched.stat.ino);
+    CHECK(view().lookup(kRootNode, Name::checked("void"))->node == untouched.node);
+  }
+
+  TEST_CASE_FIXTURE(TwoSides, "who has a file open keeps its content, the name has the new one") {
+    const auto file = view().lookup(kRootNode, Name::checked("file")).value();
+    const auto open = view().open_file(file.node, O_RDONLY).value();
+    server.write("file", 0, "SERVER");
+    pull();
+    std::string text(64, '\0');
+    text.resize(view().read(open.handle, 0, std::as_writable_bytes(std::span(text))).value());
+    CHECK(text == "content of file\n");
+    CHECK(view().get_attributes(file.node)->size == 16);
+    const auto now = view().lookup(kRootNode, Name::checked("file")).value();
+    CHECK(now.node != file.node);
+    CHECK(now.stat.ino == file.stat.ino);
+    CHECK(workspace->read("file") == "SERVERt of file\n");
+    view().release(open.handle);
+  }
+
+  TEST_CASE_FIXTURE(TwoSides, "committed bytes are kept as a content and open descriptors read on") {
+    CHECK(workspace->write("file", 0, "CLIENT") == 0);
+    const auto file = view().lookup(kRootNode, Name::checked("file")).value();
+    const auto open = view().open_file(file.node, O_RDONLY).value();
+    std::string text(64, '\0');
+    CHECK(view().read(open.handle, 0, std::as_writable_bytes(std::span(text))).value() == 16);
+    workspace->commit();
+    CHECK(workspace->contents().adopted() == 1);
+    CHECK(view().lookup(kRootNode, Name::checked("file"))->node == file.node);
+    CHECK(view().read(open.handle, 0, std::as_writable_bytes(std::span(text))).value() == 16);
+    CHECK(text.substr(0, 6) == "CLIENT");
+    // A later write has a copy of its own and is seen through the old descriptor too.
+    CHECK(workspace->write("file", 0, "LATER!") == 0);
+    CHECK(view().read(open.handle, 0, std::as_writable_bytes(std::span(text))).value() == 16);
+    CHECK(text.substr(0, 6) == "LATER!");
+    CHECK(workspace->contents().get(workspace->contents().add("CLIENTt of file\n")) ==
+          "CLIENTt of file\n");
+    view().release(open.handle);
+    CHECK(view().seal()->nodes.size() == 2);
+  }
+
+  TEST_CASE_FIXTURE(TwoSides, "a file that is open for writing stays in the upper") {
+    CHECK(workspace->write("file", 0, "CLIENT") == 0);
+    const auto file = view().lookup(kRootNode, Name::checked("file")).value();
+    const auto open = view().open_file(file.node, O_RDWR).value();
+    workspace->commit();
+    CHECK(workspace->contents().adopted() == 0);
+    CHECK(view().write(open.handle, 0, as_bytes("AGAIN!"), false, false).has_value());
+    view().release(open.handle);
+    CHECK(workspace->read("file") == "AGAIN!t of file\n");
+    workspace->commit();
+    CHECK(view().seal()->nodes.size() == 1);
+    CHECK(workspace->read("file") == "AGAIN!t of file\n");
+  }
+
+  TEST_CASE_FIXTURE(TwoSides, "a change after the seal stays, with what it was made to as its origin") {
+    auto sealed = workspace->seal();
+    CHECK(workspace->write("file", 0, "CLIENT") == 0);
+    CHECK(workspace->make_file("both", 0600) == 0);
+    server.write("file", 0, "SERVER");
+    server.make_file("both", 0644);
+    server.write("both", 0, "server's");
+    pull(std::move(sealed));
+    CHECK(workspace->read("file") == "CLIENTt of file\n");
+    CHECK(workspace->read("both") == "");
+    const auto again = view().seal().value();
+    const auto* file = sealed_node(again, "file");
+    REQUIRE(file != nullptr);
+    REQUIRE(file->origin.has_value());
+    CHECK(workspace->contents().get(file->origin->content) == "content of file\n");
+    const auto* both = sealed_node(again, "both");
+    REQUIRE(both->origin.has_value());
+    CHECK(both->origin->is_whiteout());
+    workspace->reopen();
+    CHECK(workspace->read("file") == "CLIENTt of file\n");
+  }
+
+  TEST_CASE_FIXTURE(TwoSides, "fields that only one side changed end as that side has them") {
+    auto sealed = workspace->seal();
+    CHECK(workspace->change_mode("file", 0600) == 0);           // here: mode
+    CHECK(workspace->set_xattr("dir/b", "user.c", "1") == 0);  // here: an xattr
+    CHECK(workspace->change_owner("dir/sub", 5, 6) == 0);
+    server.write("file", 0, "SERVER");  // there: content
+    server.change_mode("dir/b", 0755);  // there: mode
+    server.set_xattr("dir/b", "user.s", "2");
+    server.change_mode("dir/sub", 0770);
+    pull(std::move(sealed));
+    CHECK(workspace->read("file") == "SERVERt of file\n");
+    CHECK(workspace->stat("file").mode == (S_IFREG | 0600));
+    CHECK(workspace->stat("dir/b").mode == (S_IFREG | 0755));
+    const auto listing = workspace->list();
+    CHECK(listing.at("dir/b").xattrs == "user.c=1;user.s=2;");
+    CHECK(listing.at("dir/sub").mode == (S_IFDIR | 0770));
+    CHECK(listing.at("dir/sub").uid == 5);
+  }
+
+  TEST_CASE_FIXTURE(TwoSides, "what was deleted here after the seal comes back if it was changed there") {
+    auto sealed = workspace->seal();
+    CHECK(workspace->unlink("file") == 0);
+    CHECK(workspace->unlink("dir/b") == 0);
+    server.write("file", 0, "SERVER");
+    pull(std::move(sealed));
+    CHECK(workspace->read("file") == "SERVERt of file\n");
+    CHECK(workspace->find("dir/b").error().code == ENOENT);
+  }
+
+  TEST_CASE_FIXTURE(TwoSides, "a directory that both made is one directory") {
+    auto sealed = workspace->seal();
+    CHECK(workspace->make_directory("both", 0755) == 0);
+    CHECK(workspace->make_file("both/client", 0644) == 0);
+    server.make_directory("both", 0755);
+    server.make_file("both/server", 0644);
+    pull(std::move(sealed));
+    auto names = workspace->names("both");
+    std::sort(names.begin(), names.end());
+    CHECK((names == std::vector<std::string>{"client", "server"}));
+  }
+
+  TEST_CASE_FIXTURE(TwoSides, "what does not travel stays") {
+    CHECK(workspace->append("local/x", "here only") == 0);
+    CHECK(workspace->make_directory("local/d", 0700) == 0);
+    CHECK(workspace->make_file("local/d/f", 0600) == 0);
+    CHECK(workspace->write("file", 0, "TRAVEL") == 0);
+    const auto before = workspace->list();
+    workspace->commit();
+    CHECK(differences(before, workspace->list()) == "");
+    CHECK(sealed_node(view().seal().value(), "local/d/f") != nullptr);
+    CHECK(sealed_node(view().seal().value(), "file") == nullptr);
+    workspace->commit();
+    CHECK(differences(before, workspace->list()) == "");
+  }
+
+  // It leaves the tree that is synced, so the next base does not have what was in it.
+  TEST_CASE_FIXTURE(TwoSides, "a base directory that was moved to where nothing travels stays whole") {
+    CHECK(workspace->append("dir/sub/c", "changed") == 0);
+    CHECK(workspace->rename("dir", "local/dir", 0) == 0);
+    const auto before = workspace->list();
+    const auto known = workspace->find("local/dir/sub/deep/d")->stat.ino;
+    workspace->commit();
+    const auto after = workspace->list();
+    for (const auto& [path, found] : before) {
+      CAPTURE(path);
+      REQUIRE(after.contains(path));
+      CHECK(after.at(path).bytes == found.bytes);
+      CHECK(after.at(path).mode == found.mode);
+    }
+    CHECK(after.size() == before.size());
+    CHECK(workspace->find("local/dir/sub/deep/d")->stat.ino == known);
+    workspace->reopen();
+    CHECK(differences(after, workspace->list()) == "");
+  }
+
+  TEST_CASE_FIXTURE(TwoSides, "a switch to a seal that is not the last one is refused") {
+    const auto first = workspace->seal();
+    const auto second = workspace->seal();
+    CHECK(view().switch_base(first).error().code == ESTALE);
+    CHECK(view().switch_base(second).has_value());
+    CHECK(view().switch_base(second).error().code == ESTALE);
+  }
+
+  TEST_CASE_FIXTURE(TwoSides, "what was written after a seal is known to have changed") {
+    CHECK(workspace->write("file", 0, "CLIENT") == 0);
+    const auto sealed = view().seal().value();
+    const auto id = sealed_node(sealed, "file")->id;
+    CHECK(view().is_unchanged_since(id, sealed.generation).value());
+    CHECK(workspace->change_mode("file", 0600) == 0);
+    CHECK(view().is_unchanged_since(id, sealed.generation).value());
+    CHECK(workspace->truncate("file", 3) == 0);
+    CHECK_FALSE(view().is_unchanged_since(id, sealed.generation).value());
+    CHECK(view().is_unchanged_since(9999, sealed.generation).error().code == ESTALE);
+    CHECK(view().read(9999).error().code == ESTALE);
+  }
+}
+
+}  // namespace
+}  // namespace satchel::fs::test
