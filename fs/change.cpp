@@ -22,6 +22,7 @@ Result<Change::Edit*> Change::edit(Node& node) {
     const auto [found, is_new] = edits_.try_emplace(node.inode->id);
     if (is_new) {
       found->second.inode = node.inode;
+      const std::lock_guard lock(node.inode->live_mutex);  // of the row, only row.live moves
       found->second.row = node.inode->row;
       found->second.is_stored = node.inode->is_stored;
     }

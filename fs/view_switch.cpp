@@ -161,11 +161,11 @@ class Switcher {
     const NodeRef node = view_.table.find_upper(id);
     if (!node) return;
     const std::shared_ptr<Inode> inode = node->inode;
+    std::unique_lock lock(inode->live_mutex);
     if (inode->row == row) return;
     inodes_.insert(node->id);
     if (!adopted_ids_.contains(id) && inode->row.content == row.content) {
-      const std::lock_guard lock(inode->live_mutex);
-      LiveFields live = inode->is_dirty ? inode->row.live : row.live;
+      const LiveFields live = inode->is_dirty ? inode->row.live : row.live;
       inode->row = row;
       inode->row.live = live;
       inode->base_epoch = 0;
@@ -173,8 +173,9 @@ class Switcher {
     }
     // Other bytes: who has the old ones open keeps them, under a node that has no name any more.
     InodeRow old_row = inode->row;
+    lock.unlock();
     old_row.names = 0;
-    old_row.content = content_before(id, inode->row);
+    old_row.content = content_before(id, old_row);
     retire(*inode, *old_row.content, files);
     orphan(*node, std::move(old_row));
   }
@@ -190,11 +191,13 @@ class Switcher {
     const NodeRef node = view_.table.find_upper(dropped.id);
     if (node && !become_base(*node, dropped, files)) {
       Inode& inode = *node->inode;
-      const std::lock_guard lock(inode.live_mutex);
-      inode.is_stored = false;
-      inode.is_dirty = true;  // its bytes go when nobody has it open any more
       inode.row.names = 0;
       inode.row.base_path.reset();
+      inode.is_stored = false;
+      {
+        const std::lock_guard lock(inode.live_mutex);
+        inode.is_dirty = true;  // its bytes go when nobody has it open any more
+      }
       view_.table.mark_removed(*node);
       return;
     }
