@@ -160,7 +160,7 @@ PageId empty_link_page() {
 bool key_ends_page(std::string_view key, std::uint8_t level) {
   const Sha256Value hash = sha256(as_bytes(key));
   // The low 7 bits of a little-endian 16-bit number stand in its first byte.
-  const std::size_t first = 2U * (level % 16U);
+  const std::size_t first = std::size_t{2} * (level % 16U);
   return (std::to_integer<unsigned>(hash[first]) & ((1U << kCutBits) - 1U)) == 0;
 }
 

@@ -180,7 +180,7 @@ Result<std::optional<Item>> find_item(TreeStore& trees, const PageId& top, std::
   while (page->level > 0) {
     const auto& children = page->children;
     const auto child = std::ranges::partition_point(
-        children, [&](const IndexItem& one) { return one.last_key < key; });
+        children, [&](const IndexItem& one) { return key_of(one) < key; });
     if (child == children.end()) return std::nullopt;
     SATCHEL_ASSIGN(auto below, get_page<Item>(trees, child->page));
     SATCHEL_TRY(check_page(*below, page.get(), &*child,

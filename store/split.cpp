@@ -118,6 +118,7 @@ void PartsUpdate::push(const Entry* image, const Entry* old_entry, const Entry& 
 
 /// One name at which old and new tree differ.
 Result<void> PartsUpdate::update(Frame& frame, const Entry* old_entry, const Entry* new_entry) {
+  SATCHEL_ASSERT(old_entry != nullptr || new_entry != nullptr);
   const Name& name = (new_entry != nullptr ? new_entry : old_entry)->name;
   std::optional<Entry> found;
   if (!frame.image.is_none()) {
@@ -137,8 +138,9 @@ Result<void> PartsUpdate::update(Frame& frame, const Entry* old_entry, const Ent
     return enter(frame, image, old_entry, *new_entry, old_parts);
   }
   SATCHEL_TRY(clear(frame, name, old_entry));
-  if (new_entry == nullptr)
+  if (new_entry == nullptr) {
     return image != nullptr ? put(frame, Entry::whiteout(name)) : Result<void>();
+  }
   if (image != nullptr && *image == *new_entry) return {};
   if (!new_entry->is_directory()) return put(frame, *new_entry);
   // Beside the image's own directory nothing is old: there the layer had nothing, or was opaque.

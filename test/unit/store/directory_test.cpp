@@ -167,13 +167,14 @@ TEST_SUITE("store/directory") {
     MemoryTreeStore trees;
     const Entries entries = numbered_files(700);
     const DirectoryRef ref = build(trees, entries);
-    for (const auto& [name, entry] : entries) {
+    for (const auto& one : entries) {
+      const std::string& name = one.first;
       CAPTURE(name);
       Entries changed = entries;
       changed.erase(name);
       REQUIRE(edit(trees, ref.page, {}, {name}) == build(trees, changed));
       changed[name + "x"] = file_named(name + "x");
-      changed[name] = entry;
+      changed[name] = one.second;
       REQUIRE(edit(trees, ref.page, {{name + "x", changed[name + "x"]}}) == build(trees, changed));
     }
   }

@@ -4,9 +4,9 @@
 
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -14,6 +14,7 @@
 
 #include "base/digest.h"
 #include "base/fault_point.h"
+#include "test/support/child_process.h"
 #include "test/support/file_bytes.h"
 #include "test/support/seeded_random.h"
 #include "test/support/skip.h"
@@ -46,17 +47,14 @@ std::vector<std::string> keys_of(const MetadataDb& db, std::string_view prefix,
   return keys;
 }
 
-/// Runs `work` in a process that ends without any clean-up, like kill -9.
+/// Runs `work`, which ends with SIGKILL, in a process of its own.
 template <typename Work>
 void run_and_kill(Work work) {
-  const pid_t child = ::fork();
-  if (child == 0) {
+  const auto end = test::run_in_child([&] {
     work();
-    ::_exit(0);
-  }
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  REQUIRE(WIFEXITED(status));
+    return 1;
+  });
+  REQUIRE(end.is_killed);
 }
 
 std::string newest_log(const HostPath& directory) {
@@ -66,6 +64,35 @@ std::string newest_log(const HostPath& directory) {
     if (path.ends_with(".log") && path > newest) newest = path;
   }
   return newest;
+}
+
+/// The log of a process that was killed after 100 writes.
+std::string leave_log(const HostPath& directory) {
+  run_and_kill([&] {
+    auto db = open_in(directory).value();
+    for (int i = 0; i < 100; ++i) {
+      if (!put(db, kFirst, std::to_string(i), std::string(100, 'x'))) return;
+    }
+    (void)::raise(SIGKILL);
+  });
+  return newest_log(directory);
+}
+
+/// Of the 100 writes the first ones are there, no later one without all before it, and the database
+/// goes on.
+void check_prefix_is_kept(const HostPath& directory) {
+  std::size_t kept = 0;
+  {
+    auto db = open_in(directory).value();
+    while (db.get(kFirst, std::to_string(kept)).value()) ++kept;
+    CHECK(kept > 10);
+    CHECK(kept < 60);
+    CHECK(keys_of(db, "").size() == kept);
+    REQUIRE(put(db, kFirst, "later", "kept"));
+  }
+  auto db = open_in(directory).value();
+  CHECK(db.get(kFirst, "later").value() == "kept");
+  CHECK(keys_of(db, "").size() == kept + 1);
 }
 
 TEST_SUITE("store/metadata_db") {
@@ -140,8 +167,7 @@ TEST_SUITE("store/metadata_db") {
     const test::TempDir directory;
     run_and_kill([&] {
       auto db = MetadataDb::open(directory.path(), {.families = {"first"}}).value();
-      if (!put(db, kFirst, "a", "1")) ::_exit(1);
-      ::_exit(0);
+      if (put(db, kFirst, "a", "1")) (void)::raise(SIGKILL);
     });
     auto db = open_in(directory.path()).value();
     CHECK(db.get(kFirst, "a").value() == "1");
@@ -162,38 +188,21 @@ TEST_SUITE("store/metadata_db") {
     CHECK(db.get(kSecond, "b").value() == "2");
   }
 
-  TEST_CASE("a log that is torn at its end loses its last writes only") {
+  TEST_CASE("a log that is cut in a record loses its last writes only") {
     const test::TempDir directory;
-    run_and_kill([&] {
-      auto db = open_in(directory.path()).value();
-      for (int i = 0; i < 100; ++i) {
-        if (!put(db, kFirst, std::to_string(i), std::string(100, 'x'))) ::_exit(1);
-      }
-      ::_exit(0);
-    });
-    const std::string log = newest_log(directory.path());
-    REQUIRE(!log.empty());
-    SUBCASE("cut in a record") {
-      std::filesystem::resize_file(log, 5000);
-    }
-    SUBCASE("a block of it never written") {
-      std::string bytes = test::read_whole(log);
-      REQUIRE(bytes.size() > 9000);
-      bytes.replace(4096, 4096, std::string(4096, '\0'));
-      test::write_whole(log, bytes);
-    }
-    std::size_t kept = 0;
-    {
-      auto db = open_in(directory.path()).value();
-      while (db.get(kFirst, std::to_string(kept)).value()) ++kept;
-      CHECK(kept > 10);
-      CHECK(kept < 60);
-      CHECK(keys_of(db, "").size() == kept);
-      REQUIRE(put(db, kFirst, "later", "kept"));
-    }
-    auto db = open_in(directory.path()).value();
-    CHECK(db.get(kFirst, "later").value() == "kept");
-    CHECK(keys_of(db, "").size() == kept + 1);
+    const std::string log = leave_log(directory.path());
+    std::filesystem::resize_file(log, 5000);
+    check_prefix_is_kept(directory.path());
+  }
+
+  TEST_CASE("a log of which a block was never written loses what follows only") {
+    const test::TempDir directory;
+    const std::string log = leave_log(directory.path());
+    std::string bytes = test::read_whole(log);
+    REQUIRE(bytes.size() > 9000);
+    bytes.replace(4096, 4096, std::string(4096, '\0'));
+    test::write_whole(log, bytes);
+    check_prefix_is_kept(directory.path());
   }
 
   TEST_CASE("concurrent durable writes all return") {
@@ -221,11 +230,9 @@ TEST_SUITE("store/metadata_db") {
       return !second && second.error().code == EBUSY && second.error().sat == Sat::kStoreInUse;
     };
     CHECK(check_refused(open_in(directory.path())));
-    const pid_t child = ::fork();
-    if (child == 0) ::_exit(check_refused(open_in(directory.path())) ? 0 : 1);
-    int status = 0;
-    REQUIRE(::waitpid(child, &status, 0) == child);
-    CHECK(status == 0);
+    const auto end =
+        test::run_in_child([&] { return check_refused(open_in(directory.path())) ? 0 : 1; });
+    CHECK(end.exit_code == 0);
   }
 
   TEST_CASE("a damaged database is EUCLEAN") {

@@ -95,7 +95,7 @@ TEST_SUITE("store/split") {
       CHECK((parts[3] == empty_layer()));
       for (int order = 0; order < 4; ++order) {
         CHECK((value_of(join(trees, parts)) == layer));
-        std::ranges::rotate(parts, parts.begin() + 1);
+        std::rotate(parts.begin(), parts.begin() + 1, parts.end());
       }
     }
   }
