@@ -158,7 +158,7 @@ Functions product_functions(store::TreeStore& trees) {
     return agreed("flatten", {layer}, flatten(layer),
                   out(value_of(store::flatten(trees, in(layer)))));
   };
-  f.compose = [&trees, in, out, all_in](const std::vector<Layer>& layers) {
+  f.compose = [&trees, out, all_in](const std::vector<Layer>& layers) {
     const auto roots = all_in(layers);
     const Tree composed =
         agreed("compose", layers, compose(layers), out(value_of(store::compose(trees, roots))));

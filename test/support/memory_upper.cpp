@@ -1,7 +1,7 @@
 #include "test/support/memory_upper.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/file_io.h"
@@ -48,7 +48,9 @@ struct MemoryUpper::Node {
   Timestamp mtime;
   store::Xattrs xattrs;
   store::ContentId content;
-  bool is_dirty = false;  ///< its bytes stand in files_, under its id
+  bool is_dirty = false;  ///< `bytes` are what it holds
+  std::string bytes;
+  UniqueFd file;  ///< what read() opens; made when it is first read
   std::string target;
   store::DeviceNumber device;
   unsigned names = 1;
@@ -142,21 +144,44 @@ std::pair<MemoryUpper::NodePtr, std::string> MemoryUpper::place_of(const std::st
   return {directory, whole.name().text()};
 }
 
+/// Without children, and with an open file of its own.
+MemoryUpper::NodePtr MemoryUpper::copy_of(const Node& node) {
+  auto copy = std::make_shared<Node>();
+  copy->id = node.id;
+  copy->file_id = node.file_id;
+  copy->kind = node.kind;
+  copy->mode = node.mode;
+  copy->uid = node.uid;
+  copy->gid = node.gid;
+  copy->mtime = node.mtime;
+  copy->xattrs = node.xattrs;
+  copy->content = node.content;
+  copy->is_dirty = node.is_dirty;
+  copy->bytes = node.bytes;
+  copy->target = node.target;
+  copy->device = node.device;
+  copy->origin = node.origin;
+  return copy;
+}
+
 void MemoryUpper::touch(Node& node) {
   node.changed = generation_;
 }
 
 void MemoryUpper::set_bytes(Node& node, const std::string& bytes) {
-  const std::string name = std::to_string(node.id);
-  const UniqueFd fd(::openat(files_.fd(), name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  SATCHEL_ASSERT(fd.valid());
-  SATCHEL_ASSERT(pwrite_all(fd.get(), as_bytes(bytes), 0).has_value());
-  SATCHEL_ASSERT(::ftruncate(fd.get(), static_cast<off_t>(bytes.size())) == 0);
+  node.bytes = bytes;
+  if (node.file.valid()) write_out(node);
   node.content = store::content_id_of(as_bytes(bytes));
   node.is_dirty = true;
   node.bytes_changed = generation_;
   node.mtime = {.seconds = ++time_, .nanoseconds = 9};
   touch(node);
+}
+
+/// Into the open file that readers see, so that they see it change too.
+void MemoryUpper::write_out(Node& node) {
+  SATCHEL_ASSERT(pwrite_all(node.file.get(), as_bytes(node.bytes), 0).has_value());
+  SATCHEL_ASSERT(::ftruncate(node.file.get(), static_cast<off_t>(node.bytes.size())) == 0);
 }
 
 void MemoryUpper::write(const std::string& path, const std::string& bytes) {
@@ -172,9 +197,7 @@ void MemoryUpper::write(const std::string& path, const std::string& bytes) {
 void MemoryUpper::append(const std::string& path, const std::string& bytes) {
   Node& node = get(path);
   SATCHEL_ASSERT(node.is_dirty);
-  const auto old = get_or_stop(
-      read_file(files_.fd(), Name::checked(std::to_string(node.id)), std::size_t{1} << 30U));
-  set_bytes(node, std::string(as_text(old)) + bytes);
+  set_bytes(node, node.bytes + bytes);
 }
 
 void MemoryUpper::make_directory(const std::string& path) {
@@ -433,9 +456,16 @@ Result<store::SealedUpper> MemoryUpper::seal() {
 }
 
 Result<UniqueFd> MemoryUpper::read(UpperId id) {
-  const std::string name = std::to_string(id);
-  UniqueFd fd(::openat(files_.fd(), name.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return errno_error(name);
+  const NodePtr node = nodes_.at(id).lock();
+  if (node == nullptr) return Error{.code = ESTALE, .message = "the file is gone"};
+  if (!node->file.valid()) {
+    node->file = UniqueFd(::memfd_create("upper", MFD_CLOEXEC));
+    SATCHEL_ASSERT(node->file.valid());
+    write_out(*node);
+  }
+  const std::string path = "/proc/self/fd/" + std::to_string(node->file.get());
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return errno_error(path);
   return fd;
 }
 
@@ -469,9 +499,7 @@ Result<void> MemoryUpper::switch_base(const store::BaseSwitch& change) {
     if (node.kind == Kind::kDirectory && there != nullptr && there->kind == Kind::kDirectory) {
       return;
     }
-    auto kept = std::make_shared<Node>(node);
-    kept->children.clear();
-    kept->base_path.reset();
+    const NodePtr kept = copy_of(node);
     kept->changed = kept->bytes_changed = generation_;
     if (is_later && travels) {
       // What the change was made to: the content as it was sealed.

@@ -12,7 +12,6 @@
 #include "store/live_upper.h"
 #include "store/tree_store.h"
 #include "test/support/seeded_random.h"
-#include "test/support/temp_dir.h"
 
 namespace satchel::test {
 
@@ -77,6 +76,8 @@ class MemoryUpper final : public store::LiveUpper {
   void touch(Node& node);
   void drop_name(const NodePtr& node);
   void set_bytes(Node& node, const std::string& bytes);
+  static void write_out(Node& node);
+  static NodePtr copy_of(const Node& node);
   void visit(const Node& directory, const std::string& path,
              const std::function<void(const std::string&, const Node&)>& function) const;
   store::DirectoryRef build_directory(store::TreeStore& trees, const Node& directory,
@@ -85,7 +86,6 @@ class MemoryUpper final : public store::LiveUpper {
 
   store::TreeStore& trees_;
   SeededRandom random_;
-  TempDir files_;
   store::RootId base_root_;
   store::VersionNumber base_version_;
   NodePtr root_;

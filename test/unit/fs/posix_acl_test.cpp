@@ -14,8 +14,10 @@ Acl minimal(std::uint16_t user, std::uint16_t group, std::uint16_t other) {
 }
 
 Acl with_named_user(std::uint16_t permissions, std::uint16_t mask) {
-  return {{AclEntry::kUserObject, 7, kNoId},  {AclEntry::kUser, permissions, 1000},
-          {AclEntry::kGroupObject, 5, kNoId}, {AclEntry::kMask, mask, kNoId},
+  return {{AclEntry::kUserObject, 7, kNoId},
+          {AclEntry::kUser, permissions, 1000},
+          {AclEntry::kGroupObject, 5, kNoId},
+          {AclEntry::kMask, mask, kNoId},
           {AclEntry::kOther, 5, kNoId}};
 }
 

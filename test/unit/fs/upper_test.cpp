@@ -25,7 +25,11 @@ InodeRow full_row() {
   row.target = "to/there";
   row.device = {8, 1};
   row.names = 3;
-  row.live = {.size = 1ULL << 40U, .blocks = 8, .atime = {1, 2}, .mtime = {3, 4}, .ctime = {5, 6},
+  row.live = {.size = 1ULL << 40U,
+              .blocks = 8,
+              .atime = {1, 2},
+              .mtime = {3, 4},
+              .ctime = {5, 6},
               .data_generation = 9};
   row.generation = 10;
   row.content = store::ContentId{.digest = {}, .size = 77};
@@ -69,8 +73,8 @@ TEST_SUITE("fs/upper") {
     const InodeRow row = full_row();
     CHECK((decode_row(encode_row(row)).value() == row));
     CHECK((decode_row(encode_row(InodeRow{})).value() == InodeRow{}));
-    const Dentry dentry{.child = 5, .kind = store::Kind::kFifo, .ino = UINT64_MAX, .position = 6,
-                        .generation = 7};
+    const Dentry dentry{
+        .child = 5, .kind = store::Kind::kFifo, .ino = UINT64_MAX, .position = 6, .generation = 7};
     CHECK((decode_dentry(encode_dentry(dentry)).value() == dentry));
   }
 

@@ -52,8 +52,7 @@ TEST_SUITE("fs/view: names") {
     CHECK(workspace.change_owner("dir", 0, 500) == 0);
     CHECK(workspace.change_mode("dir", 02755) == 0);
     const NodeId dir = get("dir").node;
-    CHECK(view.make_directory(dir, Name::checked("d"), 0755, kAda)->stat.mode ==
-          (S_IFDIR | 02755));
+    CHECK(view.make_directory(dir, Name::checked("d"), 0755, kAda)->stat.mode == (S_IFDIR | 02755));
     const auto file = view.create(dir, Name::checked("f"), 0644, O_WRONLY, kAda).value();
     CHECK(file.node.stat.gid == 500);
     CHECK(file.node.stat.mode == (S_IFREG | 0644));
@@ -84,8 +83,8 @@ TEST_SUITE("fs/view: names") {
     const Acl plain_acl{{AclEntry::kUserObject, 6, UINT32_MAX},
                         {AclEntry::kGroupObject, 4, UINT32_MAX},
                         {AclEntry::kOther, 4, UINT32_MAX}};
-    CHECK(view.set_xattr(file.node.node, access, encode_acl(plain_acl), XattrMode::kAny)
-              .has_value());
+    CHECK(
+        view.set_xattr(file.node.node, access, encode_acl(plain_acl), XattrMode::kAny).has_value());
     CHECK(view.get_attributes(file.node.node)->mode == (S_IFREG | 0644));
     CHECK(view.get_xattr(file.node.node, access).error().code == ENODATA);
     CHECK(view.set_xattr(file.node.node, name, encode_acl(acl), XattrMode::kAny).error().code ==
@@ -168,8 +167,7 @@ TEST_SUITE("fs/view: names") {
       CHECK(view.get_attributes(node.node)->nlink == 0);
       CHECK(view.write(open.handle, 0, as_bytes("new"), /*append=*/true, false).value() == 3);
       std::string text(64, '\0');
-      const auto count =
-          view.read(open.handle, 0, std::as_writable_bytes(std::span(text))).value();
+      const auto count = view.read(open.handle, 0, std::as_writable_bytes(std::span(text))).value();
       text.resize(count);
       CHECK(text == (path == "void" ? "new" : "content of " + path + "\nnew"));
       CHECK(view.link(node.node, kRootNode, Name::checked("again")).error().code == ENOENT);
@@ -240,7 +238,8 @@ TEST_SUITE("fs/view: names") {
     view.release(open.handle);
   }
 
-  TEST_CASE_FIXTURE(Filled, "opening a base file for writing copies nothing before the first write") {
+  TEST_CASE_FIXTURE(Filled,
+                    "opening a base file for writing copies nothing before the first write") {
     const auto node = get("file");
     const auto open = view.open_file(node.node, O_RDWR).value();
     CHECK(view.seal()->nodes.size() == 1);
@@ -248,7 +247,7 @@ TEST_SUITE("fs/view: names") {
     CHECK(view.write(open.handle, 3, as_bytes("XYZ"), false, false).value() == 3);
     std::string text(64, '\0');
     text.resize(view.read(reader.handle, 0, std::as_writable_bytes(std::span(text))).value());
-    CHECK(text == "conXYZ of file\n" + std::string());
+    CHECK(text == "conXYZt of file\n");
     CHECK(view.write(reader.handle, 0, as_bytes("x"), false, false).error().code == EBADF);
     view.release(open.handle);
     view.release(reader.handle);
@@ -273,7 +272,7 @@ TEST_SUITE("fs/view: names") {
     std::string text(3, 'x');
     CHECK(view.read(handle, tebibyte, std::as_writable_bytes(std::span(text))).value() == 3);
     CHECK(text == std::string("\0\0d", 3));
-    CHECK(view.fallocate(handle, FallocateMode::kZeroRange, 0, tebibyte + 8).has_value());
+    CHECK(view.fallocate(handle, FallocateMode::kZeroRange, tebibyte, 8).has_value());
     CHECK(view.get_attributes(made.node.node)->size == tebibyte + 8);
     const auto base = view.open_file(get("dir/b").node, O_RDONLY).value();
     CHECK(view.copy_range(base.handle, 3, handle, 100, 4).value() == 4);
@@ -287,7 +286,8 @@ TEST_SUITE("fs/view: names") {
     view.release(handle);
   }
 
-  TEST_CASE_FIXTURE(Filled, "reading moves the access time as relatime does and makes nothing dirty") {
+  TEST_CASE_FIXTURE(Filled,
+                    "reading moves the access time as relatime does and makes nothing dirty") {
     auto& clock = workspace.clock();
     clock.set({.seconds = 4'000'000'000, .nanoseconds = 0});
     const auto node = get("file");

@@ -77,7 +77,8 @@ TEST_SUITE("fs/view: base switch") {
     view().release(open.handle);
   }
 
-  TEST_CASE_FIXTURE(TwoSides, "committed bytes are kept as a content and open descriptors read on") {
+  TEST_CASE_FIXTURE(TwoSides,
+                    "committed bytes are kept as a content and open descriptors read on") {
     CHECK(workspace->write("file", 0, "CLIENT") == 0);
     const auto file = view().lookup(kRootNode, Name::checked("file")).value();
     const auto open = view().open_file(file.node, O_RDONLY).value();
@@ -112,7 +113,8 @@ TEST_SUITE("fs/view: base switch") {
     CHECK(workspace->read("file") == "AGAIN!t of file\n");
   }
 
-  TEST_CASE_FIXTURE(TwoSides, "a change after the seal stays, with what it was made to as its origin") {
+  TEST_CASE_FIXTURE(TwoSides,
+                    "a change after the seal stays, with what it was made to as its origin") {
     auto sealed = workspace->seal();
     CHECK(workspace->write("file", 0, "CLIENT") == 0);
     CHECK(workspace->make_file("both", 0600) == 0);
@@ -136,7 +138,7 @@ TEST_SUITE("fs/view: base switch") {
 
   TEST_CASE_FIXTURE(TwoSides, "fields that only one side changed end as that side has them") {
     auto sealed = workspace->seal();
-    CHECK(workspace->change_mode("file", 0600) == 0);           // here: mode
+    CHECK(workspace->change_mode("file", 0600) == 0);          // here: mode
     CHECK(workspace->set_xattr("dir/b", "user.c", "1") == 0);  // here: an xattr
     CHECK(workspace->change_owner("dir/sub", 5, 6) == 0);
     server.write("file", 0, "SERVER");  // there: content
@@ -153,7 +155,8 @@ TEST_SUITE("fs/view: base switch") {
     CHECK(listing.at("dir/sub").uid == 5);
   }
 
-  TEST_CASE_FIXTURE(TwoSides, "what was deleted here after the seal comes back if it was changed there") {
+  TEST_CASE_FIXTURE(TwoSides,
+                    "what was deleted here after the seal comes back if it was changed there") {
     auto sealed = workspace->seal();
     CHECK(workspace->unlink("file") == 0);
     CHECK(workspace->unlink("dir/b") == 0);
@@ -190,7 +193,8 @@ TEST_SUITE("fs/view: base switch") {
   }
 
   // It leaves the tree that is synced, so the next base does not have what was in it.
-  TEST_CASE_FIXTURE(TwoSides, "a base directory that was moved to where nothing travels stays whole") {
+  TEST_CASE_FIXTURE(TwoSides,
+                    "a base directory that was moved to where nothing travels stays whole") {
     CHECK(workspace->append("dir/sub/c", "changed") == 0);
     CHECK(workspace->rename("dir", "local/dir", 0) == 0);
     const auto before = workspace->list();
