@@ -57,7 +57,7 @@ Result<Outcome> explain(Session& session, const Options& options) {
   set_text(outcome.data, "path", place.path.absolute());
   outcome.text = fmt::format("{}\n", escape_for_display(place.path.absolute()));
   for (const char* const key :
-       {"action", "class", "area", "rule", "origin", "layer", "version", "state"}) {
+       {"action", "class", "area", "group", "rule", "origin", "layer", "version", "state"}) {
     const std::string value(fs::find_field(fields, key));
     outcome.data[key] = value.empty() ? Json(nullptr) : Json(value);
     if (!value.empty()) outcome.text += fmt::format("  {:<8} {}\n", key, value);

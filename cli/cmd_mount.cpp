@@ -21,6 +21,7 @@ struct Options {
   std::string image;
   std::vector<std::string> places;  ///< USER MNT, or MNT
   bool is_foreground = false;
+  bool ignores_own_rules = false;
   std::string io_uring = "auto";
   unsigned threads = 4;
 };
@@ -51,6 +52,11 @@ Result<MountSessionOptions> read_options(Session& session, const Options& option
   SATCHEL_ASSIGN(mount.temporary_directory, absolute_path(session.settings.temporary_directory));
   SATCHEL_ASSIGN(mount.machine_id, machine_id());
   mount.device = session.settings.device;
+  SATCHEL_ASSIGN(const HostPath site_rules, absolute_path(session.settings.site_rules));
+  mount.rules = {.site_directory = site_rules,
+                 .desktops = session.settings.desktops,
+                 .user = mount.user,
+                 .ignores_own = options.ignores_own_rules};
   mount.transport =
       options.io_uring == "off" ? fs::TransportChoice::kDevFuse : fs::TransportChoice::kAuto;
   mount.fetch_threads = options.threads;
@@ -101,6 +107,8 @@ void declare_mount(const Command& command) {
       ->expected(1, 2);
   app.add_flag("--foreground", options->is_foreground,
                "Stay in the foreground and log to the standard error");
+  app.add_flag("--ignore-own-rules", options->ignores_own_rules,
+               "Leave out the person's own redirect rules, to correct them");
   app.add_option("--io-uring", options->io_uring,
                  "auto: use it where the kernel has it; off: never")
       ->type_name("auto|off")

@@ -14,6 +14,8 @@
 #include "fs/content_fetch.h"
 #include "fs/mount_verbs.h"
 #include "fs/upper.h"
+#include "redirector/live_router.h"
+#include "redirector/rule_router.h"
 #include "store/diff.h"
 #include "syncer/local_tree_store.h"
 #include "syncer/round.h"
@@ -53,6 +55,7 @@ class MountSession {
                                    .log = log_};
     contents_.emplace(places, fs::ContentFetchOptions{.threads = options_.fetch_threads});
     SATCHEL_TRY(open_view());
+    SATCHEL_TRY(read_rules_anew());
     return start(slot);
   }
 
@@ -89,7 +92,7 @@ class MountSession {
   }
 
   Result<void> open_view() {
-    const fs::ViewContext context{*trees_, *contents_, *router_, clock_, random_, log_};
+    const fs::ViewContext context{*trees_, *contents_, router_, clock_, random_, log_};
     if (options_.image) {
       SATCHEL_ASSIGN(const RefRecord record, read(options_.image->name, options_.image->number));
       SATCHEL_ASSIGN(view_,
@@ -119,6 +122,15 @@ class MountSession {
     SATCHEL_ASSIGN(const Root tree, syncer::device_tree(local, body, options_.machine_id));
     SATCHEL_ASSIGN(const RootId root, local.put_root(tree));
     return fs::UpperBase{.root = root, .version = record.number, .image_root = body.image_root};
+  }
+
+  /// The view is open by then, for its person's own rules are in it.
+  Result<void> read_rules_anew() {
+    const fs::ViewReader reader(*view_);
+    SATCHEL_ASSIGN(policies::RuleSet rules, load_rules(reader, options_.rules));
+    router_.replace(redirector::make_router(std::move(rules)));
+    log_.info("rules read: id={}", router_.rules_id().hex());
+    return {};
   }
 
   Result<void> start(const fs::StoreSlot& slot) {
@@ -156,10 +168,11 @@ class MountSession {
     how.device = options_.device;
     how.message = std::string(fs::find_field(request.fields, "message"));
     how.ignore_delete_brake = fs::find_field(request.fields, "allow_deletes") == "yes";
+    const RouterRules rules(router_.current());  // of one mind for the whole round
     const auto report = syncer::run_round({.repository = *repository_,
                                            .cache = &client_->metadata_cache(),
                                            .upper = *view_,
-                                           .rules = rules_,
+                                           .rules = rules,
                                            .clock = clock_,
                                            .log = log_},
                                           how);
@@ -212,12 +225,13 @@ class MountSession {
     SATCHEL_ASSIGN(const Root base, trees_->get_root(view_->base_root()));
     SATCHEL_ASSIGN(const auto entry, store::find_path(*trees_, base, path));
     const store::Kind kind = number != 0 ? live : entry ? entry->kind : store::Kind::kFile;
-    const policies::Decision decision = router_->decide(path, kind);
+    const policies::Decision decision = router_.decide(path, kind);
     ControlFields fields{
         {"action", std::string(policies::to_text(decision.action))},
         {"class", std::string(policies::to_text(decision.data_class))},
         {"area",
          decision.travels() ? std::string(store::to_text(redirector::area_of(decision))) : ""},
+        {"group", group_of(path, decision)},
         {"rule", std::string(decision.rule)},
         {"origin", std::string(decision.origin)},
         {"state", state_of(request.fields, entry, decision)}};
@@ -242,6 +256,13 @@ class MountSession {
     return find_provenance(*trees_, &person, std::get<ImageBody>(image.body), path);
   }
 
+  /// "firefox/profile@/home/ada/.mozilla/firefox/x": the set that travels as a whole.
+  static std::string group_of(const RelativePath& path, const policies::Decision& decision) {
+    if (decision.attributes.group.empty()) return {};
+    return fmt::format("{}@{}", decision.attributes.group,
+                       policies::group_root_of(path, decision).absolute());
+  }
+
   static std::string state_of(const ControlFields& live, const std::optional<Entry>& base,
                               const policies::Decision& decision) {
     if (!decision.travels()) return "stays on this device";
@@ -263,8 +284,7 @@ class MountSession {
   SystemClock clock_;
   SystemRandom random_;
   Log log_ = Log::to_stderr(LogLevel::kWarn);
-  std::unique_ptr<redirector::Router> router_ = redirector::make_builtin_router();
-  RouterRules rules_{*router_};
+  redirector::LiveRouter router_{redirector::make_last_resort_router()};
   Guarded<State> state_;
   std::optional<store::Repository> repository_;
   std::unique_ptr<fs::ClientStore> client_;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "cli/rule_source.h"
 #include "fs/client_store.h"
 #include "fs/mount.h"
 #include "store/refs.h"
@@ -27,14 +28,15 @@ struct MountSessionOptions {
   std::optional<syncer::RefVersion> image;  ///< … or an image, read-only
   std::string machine_id;
   std::string device;
+  RuleSource rules;  ///< its user is the one above
   fs::TransportChoice transport = fs::TransportChoice::kAuto;
   unsigned fetch_threads = 4;
   std::optional<LogLevel> log_to_stderr;  ///< absent: to the store's satchel.log
 };
 
 /// Opens everything, calls `usable` once the mount answers, and returns when it has ended and all
-/// is in the store. Errors: those of opening a repository and a store, of mounting, and
-/// ENOENT/kNotFound (no such workspace or image).
+/// is in the store. Errors: those of opening a repository and a store, of mounting, of
+/// load_rules(), and ENOENT/kNotFound (no such workspace or image).
 Result<void> run_mount(const MountSessionOptions& options, const std::function<void()>& usable);
 
 }  // namespace satchel::cli

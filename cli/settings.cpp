@@ -43,6 +43,20 @@ HostPath find_runtime_directory() {
   return {"/tmp/satchel-" + std::to_string(::geteuid())};
 }
 
+std::vector<std::string> find_desktops() {
+  std::vector<std::string> desktops;
+  std::string text = variable("XDG_CURRENT_DESKTOP").value_or("");
+  std::ranges::transform(text, text.begin(), [](unsigned char letter) {
+    return static_cast<char>(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
+  });
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::size_t colon = std::min(rest.find(':'), rest.size());
+    if (colon > 0) desktops.emplace_back(rest.substr(0, colon));
+    rest.remove_prefix(std::min(colon + 1, rest.size()));
+  }
+  return desktops;
+}
+
 bool is_machine_id(std::string_view text) {
   const auto is_allowed = [](char letter) {
     return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
@@ -73,6 +87,8 @@ Settings Settings::from_environment() {
   settings.index_directory = find_index_directory();
   settings.temporary_directory = {variable("TMPDIR").value_or("/tmp")};
   settings.runtime_directory = find_runtime_directory();
+  if (const auto rules = variable("SATCHEL_RULES")) settings.site_rules = {*rules};
+  settings.desktops = find_desktops();
   return settings;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/path.h"
 #include "base/result.h"
@@ -13,7 +14,9 @@ struct Settings {
   std::string device;        ///< SATCHEL_DEVICE, else the host's name: who made a version
   HostPath index_directory;  ///< where a repository is indexed that is opened without a store
   HostPath temporary_directory{"/tmp"};
-  HostPath runtime_directory{"/run/satchel"};  ///< where mounts are found
+  HostPath runtime_directory{"/run/satchel"};   ///< where mounts are found
+  HostPath site_rules{"/etc/satchel/rules.d"};  ///< SATCHEL_RULES: the administrator's rule files
+  std::vector<std::string> desktops;  ///< XDG_CURRENT_DESKTOP: the session's, in small letters
 
   static Settings from_environment();
 };

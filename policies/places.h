@@ -18,6 +18,7 @@ namespace satchel::policies {
 struct Home {
   RelativePath path{};
   std::map<std::string, RelativePath, std::less<>> variables{};  ///< "XDG_CONFIG_HOME" → where
+  bool is_own = true;  ///< a person's own rules reach it; false: only shipped and site's ones do
 };
 
 /// The variables that a pattern may begin with, without their `$`.

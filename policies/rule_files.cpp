@@ -58,8 +58,10 @@ Result<std::string> read_text(int dir_fd, const Name& name, const HostPath& path
   if (bytes) return std::string(as_text(*bytes));
   Error error = std::move(bytes).error();
   error.path = path.text;
+  if (error.code == EFBIG) error.sat = Sat::kRuleSyntax;
   if (error.code == ELOOP) {
     error.code = EINVAL;
+    error.sat = Sat::kRuleSyntax;
     error.message = "a rule file is a symbolic link";
     error.hint = "copy the file here; only a link to /dev/null is followed, as an empty file";
   }
@@ -80,7 +82,7 @@ Result<std::vector<RuleFile>> read_rule_files(std::span<const RuleDirectory> dir
     for (const Name& name : names) {
       if (files.size() == RuleDirectoryLimits::kFilesMax) {
         return Error{.code = EFBIG,
-                     .sat = Sat::kLimit,
+                     .sat = Sat::kRuleSyntax,
                      .message = "more than " + std::to_string(RuleDirectoryLimits::kFilesMax) +
                                 " rule files",
                      .path = directory.path.text};

@@ -22,8 +22,8 @@ struct RuleDirectoryLimits {
 /// The files of all directories, in the order of the directories; one that does not exist has none.
 /// Symbolic links are refused, so that a person's directory cannot show what only root may read; a
 /// link to /dev/null stands for an empty file. The only function of this module that touches a
-/// disk. Errors: EINVAL (a link or no regular file), EFBIG (kLimit: a file too long, or too many),
-/// EACCES, EIO.
+/// disk. Errors: EINVAL (a link or no regular file), EFBIG (a file too long, or too many), both
+/// kRuleSyntax; EACCES, EIO.
 Result<std::vector<RuleFile>> read_rule_files(std::span<const RuleDirectory> directories);
 
 /// Puts `files`, in the order of their directories, into the order of reading: by file name, over

@@ -65,6 +65,7 @@ class Resolver {
     if (pattern.base == Base::kRoot) return {pattern};
     std::vector<Pattern> placed;
     for (const Home& home : options_.homes) {
+      if (rule != nullptr && rule->is_person && !home.is_own) continue;
       if (pattern.base == Base::kHome) {
         placed.push_back(place_at(pattern, home.path));
         continue;

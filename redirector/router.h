@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 #include "policies/rule.h"
 #include "store/ids.h"
@@ -32,10 +31,5 @@ class Router {
 
 /// The area that a travelling path belongs to.
 store::Area area_of(const policies::Decision& decision);
-
-/// The rules that are built in, for paths that no rule file speaks of. Of two rules that match, the
-/// one with the longer path decides. A directory that holds only what stays on this device travels
-/// itself, so that it exists everywhere.
-std::unique_ptr<Router> make_builtin_router();
 
 }  // namespace satchel::redirector

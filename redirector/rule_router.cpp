@@ -48,4 +48,10 @@ std::unique_ptr<Router> make_router(RuleSet rules) {
   return std::make_unique<RuleRouter>(std::move(rules));
 }
 
+std::unique_ptr<Router> make_last_resort_router() {
+  Result<RuleSet> rules = RuleSet::make({}, {});
+  SATCHEL_ASSERT(rules.has_value());
+  return make_router(*std::move(rules));
+}
+
 }  // namespace satchel::redirector

@@ -12,4 +12,7 @@ namespace satchel::redirector {
 /// conditions are replaced: two devices have the same id when the same paths are decided alike.
 std::unique_ptr<Router> make_router(policies::RuleSet rules);
 
+/// By the built-in last resort alone, without any rule file.
+std::unique_ptr<Router> make_last_resort_router();
+
 }  // namespace satchel::redirector

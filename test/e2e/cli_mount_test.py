@@ -28,7 +28,7 @@ def check_status(satchel, device):
 def check_explain(satchel, device):
     def explain(path):
         data = satchel.data("explain", device.path(path))
-        has(data, "path", "action", "class", "area", "rule", "origin", "layer", "version", "state")
+        has(data, "path", "action", "class", "area", "group", "rule", "origin", "layer", "version", "state")
         return data
 
     base = explain("home/ada/base003")
@@ -38,7 +38,7 @@ def check_explain(satchel, device):
     e2e.check(explain("home/ada/new")["state"] == "new, not yet synced", "new file")
     os.chmod(device.path("home/ada/base003"), 0o600)
     e2e.check(explain("home/ada/base003")["state"] == "changed, not yet synced", "changed file")
-    e2e.check(explain("tmp/nothing")["action"] == "local", "local path")
+    e2e.check(explain("tmp/nothing")["action"] == "discard", "local path")
     e2e.check(explain("usr/bin/absent")["state"] == "absent", "absent path")
     device.synced()
     mine = explain("home/ada/base003")

@@ -19,6 +19,7 @@
 #include "fs/mount_table.h"
 #include "fs/mount_verbs.h"
 #include "fs/upper.h"
+#include "redirector/rule_router.h"
 #include "store/import/importer.h"
 #include "store/upload.h"
 
@@ -122,7 +123,7 @@ Result<void> open_all(Served& served, const HostPath& folder, const std::string&
                         .small_contents = opened.small_contents(),
                         .log = served.log},
       fs::ContentFetchOptions{});
-  served.router = redirector::make_builtin_router();
+  served.router = redirector::make_last_resort_router();
   std::unique_ptr<fs::Upper> upper;
   if (!options.is_image) {
     SATCHEL_ASSIGN(upper, fs::Upper::open(opened.directory(), {root, 1, root}, served.log));

@@ -4,12 +4,18 @@
 
 #include <string>
 
+#include "policies/default_rules.h"
+#include "policies/rule_cases.h"
+#include "redirector/rule_router.h"
+
 namespace satchel::cli {
 namespace {
 
 TEST_SUITE("cli/router_rules") {
   TEST_CASE("a round hears what the router says") {
-    const auto router = redirector::make_builtin_router();
+    auto set = policies::RuleSet::make(policies::default_rule_files(), policies::case_view());
+    REQUIRE(set.has_value());
+    const auto router = redirector::make_router(*std::move(set));
     const RouterRules rules(*router);
     const auto path = [](const std::string& text) { return *RelativePath::parse(text); };
     CHECK(rules.travels(path("home/ada/letter"), store::Kind::kFile));

@@ -45,10 +45,22 @@ TEST_SUITE("cli/settings") {
     CHECK(settings.temporary_directory.text == "/elsewhere");
   }
 
+  TEST_CASE("the environment says where the site's rules are and which desktop this is") {
+    const Variable rules("SATCHEL_RULES", "/srv/rules");
+    const Variable desktop("XDG_CURRENT_DESKTOP", "ubuntu:GNOME::");
+    const Settings settings = Settings::from_environment();
+    CHECK(settings.site_rules.text == "/srv/rules");
+    CHECK(settings.desktops == std::vector<std::string>{"ubuntu", "gnome"});
+  }
+
   TEST_CASE("without it the host does") {
     const Variable device("SATCHEL_DEVICE", nullptr);
     const Variable cache("XDG_CACHE_HOME", nullptr);
+    const Variable rules("SATCHEL_RULES", nullptr);
+    const Variable desktop("XDG_CURRENT_DESKTOP", nullptr);
     const Settings settings = Settings::from_environment();
+    CHECK(settings.site_rules.text == "/etc/satchel/rules.d");
+    CHECK(settings.desktops.empty());
     CHECK(!settings.device.empty());
     if (::geteuid() == 0) CHECK(settings.index_directory.text == "/var/cache/satchel");
   }

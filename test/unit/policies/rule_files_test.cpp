@@ -101,7 +101,7 @@ TEST_SUITE("policies/rule_files") {
       const auto files = read_rule_files(std::span(&directory, 1));
       REQUIRE_FALSE(files);
       CHECK(files.error().code == EFBIG);
-      CHECK(files.error().sat == Sat::kLimit);
+      CHECK(files.error().sat == Sat::kRuleSyntax);
     }
   }
 }

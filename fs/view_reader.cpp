@@ -1,0 +1,162 @@
+#include "fs/view_reader.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+namespace satchel::fs {
+namespace {
+
+constexpr unsigned kLinksMax = 40;
+
+/// One look-up of a node, given back at the end.
+class HeldNode {
+ public:
+  HeldNode(View& view, const NodeReply& found)
+      : view_(&view), node_(found.node), mode_(found.stat.mode), size_(found.stat.size) {}
+  HeldNode(HeldNode&& other) noexcept
+      : view_(std::exchange(other.view_, nullptr)),
+        node_(other.node_),
+        mode_(other.mode_),
+        size_(other.size_) {}
+  HeldNode(const HeldNode&) = delete;
+  HeldNode& operator=(const HeldNode&) = delete;
+  HeldNode& operator=(HeldNode&&) = delete;
+  ~HeldNode() {
+    if (view_ != nullptr) view_->forget(node_, 1);
+  }
+
+  [[nodiscard]] NodeId node() const { return node_; }
+  [[nodiscard]] mode_t mode() const { return mode_; }
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+
+ private:
+  View* view_;
+  NodeId node_;
+  mode_t mode_;
+  std::uint64_t size_;
+};
+
+Error error_at(const RelativePath& path, Error error) {
+  error.path = path.absolute();
+  return error;
+}
+
+void put_before(std::deque<std::string>& names, std::string_view path) {
+  std::vector<std::string> parts;
+  while (!path.empty()) {
+    const std::size_t slash = path.find('/');
+    if (slash != 0) parts.emplace_back(path.substr(0, slash));
+    path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash + 1);
+  }
+  names.insert(names.begin(), parts.begin(), parts.end());
+}
+
+/// The nodes from below the root to `path`; none: it is the root.
+Result<std::vector<HeldNode>> walk(View& view, const RelativePath& path,
+                                   ViewReader::LastLink last) {
+  std::vector<HeldNode> way;
+  std::deque<std::string> names;
+  put_before(names, path.text());
+  for (unsigned links = 0; !names.empty();) {
+    const std::string text = std::move(names.front());
+    names.pop_front();
+    if (text == ".") continue;
+    if (text == "..") {
+      if (!way.empty()) way.pop_back();
+      continue;
+    }
+    SATCHEL_ASSIGN(const Name name, Name::parse(text));
+    const NodeId parent = way.empty() ? kRootNode : way.back().node();
+    SATCHEL_ASSIGN(const NodeReply found, view.lookup(parent, name));
+    HeldNode held(view, found);
+    if (!S_ISLNK(held.mode()) || (names.empty() && last == ViewReader::LastLink::kKeep)) {
+      way.push_back(std::move(held));
+      continue;
+    }
+    if (++links > kLinksMax) return Error{.code = ELOOP};
+    SATCHEL_ASSIGN(const std::string target, view.read_link(held.node()));
+    if (target.starts_with('/')) way.clear();
+    put_before(names, target);
+  }
+  return way;
+}
+
+Result<std::string> read_open_file(View& view, HandleId handle, std::size_t size) {
+  std::string text(size, '\0');
+  std::size_t done = 0;
+  while (done < size) {
+    const auto rest = std::as_writable_bytes(std::span(text)).subspan(done);
+    SATCHEL_ASSIGN(const std::size_t count, view.read(handle, done, rest));
+    if (count == 0) break;
+    done += count;
+  }
+  text.resize(done);
+  return text;
+}
+
+}  // namespace
+
+Result<std::optional<mode_t>> ViewReader::find_mode(const RelativePath& path, LastLink last) const {
+  const auto way = walk(view_, path, last);
+  if (!way) {
+    if (way.error().code == ENOENT || way.error().code == ENOTDIR) return std::optional<mode_t>{};
+    return error_at(path, way.error());
+  }
+  return std::optional<mode_t>(way->empty() ? S_IFDIR : way->back().mode());
+}
+
+Result<std::vector<Name>> ViewReader::list(const RelativePath& directory,
+                                           std::size_t names_max) const {
+  const auto way = walk(view_, directory, LastLink::kFollow);
+  if (!way) return error_at(directory, way.error());
+  const auto handle = view_.open_directory(way->empty() ? kRootNode : way->back().node());
+  if (!handle) return error_at(directory, handle.error());
+  std::vector<Name> names;
+  const auto read = view_.read_directory(*handle, 0, [&](const View::DirectoryItem& item) {
+    if (item.name != "." && item.name != "..") names.push_back(Name::checked(item.name));
+    return names.size() <= names_max;
+  });
+  view_.release_directory(*handle);
+  if (!read) return error_at(directory, read.error());
+  if (names.size() > names_max) {
+    return error_at(directory, {.code = EFBIG,
+                                .sat = Sat::kLimit,
+                                .message = "more than " + std::to_string(names_max) + " names"});
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<std::string> ViewReader::read_file(const RelativePath& file, std::size_t bytes_max) const {
+  const auto way = walk(view_, file, LastLink::kKeep);
+  if (!way) return error_at(file, way.error());
+  const mode_t mode = way->empty() ? S_IFDIR : way->back().mode();
+  if (S_ISLNK(mode)) return error_at(file, {.code = ELOOP});
+  if (!S_ISREG(mode)) {
+    return error_at(file, {.code = EINVAL, .message = "it is not a regular file"});
+  }
+  const std::uint64_t size = way->back().size();
+  if (size > bytes_max) {
+    return error_at(file, {.code = EFBIG,
+                           .sat = Sat::kLimit,
+                           .message = "longer than " + std::to_string(bytes_max) + " bytes"});
+  }
+  const auto opened = view_.open_file(way->back().node(), O_RDONLY | O_NOATIME);
+  if (!opened) return error_at(file, opened.error());
+  auto text = read_open_file(view_, opened->handle, size);
+  view_.release(opened->handle);
+  if (!text) return error_at(file, text.error());
+  return text;
+}
+
+Result<std::string> ViewReader::read_link(const RelativePath& link) const {
+  const auto way = walk(view_, link, LastLink::kKeep);
+  if (!way) return error_at(link, way.error());
+  if (way->empty() || !S_ISLNK(way->back().mode())) return error_at(link, {.code = EINVAL});
+  return view_.read_link(way->back().node());
+}
+
+}  // namespace satchel::fs

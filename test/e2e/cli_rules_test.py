@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Redirect rules as people meet them: shipped, the site's and the person's own, their faults, and what a mount makes of them.
+
+usage: cli_rules_test.py SATCHEL
+"""
+
+import os
+import sys
+import time
+
+import satchel_e2e as e2e
+
+HEAD = "satchel-rules 1\n[default]\n"
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(text)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def own_rules(device, name="50-own.rules"):
+    return device.path(f"home/{device.user}/.config/satchel/rules.d/{name}")
+
+
+def check_explain(satchel, device):
+    """What `explain` says of a path: the rule, where it stands, the group it is in."""
+    profile = "home/ada/.mozilla/firefox/a.default"
+    write(device.path(profile + "/prefs.js"), "x")
+    said = satchel.data("explain", device.path(profile + "/prefs.js"))
+    e2e.check(said["action"] == "sync" and said["class"] == "sysdata" and said["area"] == "sysdata", f"{said}")
+    e2e.check(said["group"] == f"firefox/profile@/{profile}", f"{said}")
+    e2e.check(said["origin"].startswith("40-firefox.rules:") and said["rule"].startswith("sync "), f"{said}")
+    e2e.check(said["state"] == "new, not yet synced", f"{said}")
+    said = satchel.data("explain", device.path("usr/bin/x"))
+    e2e.check(said["origin"] == "built-in" and said["action"] == "image" and said["group"] is None, f"{said}")
+    said = satchel.data("explain", device.path("boot/vmlinuz"))
+    e2e.check(said["action"] == "deny" and said["area"] is None, f"{said}")
+    said = satchel.data("explain", device.path("home/ada/.ssh/id_x"))
+    e2e.check(said["origin"].startswith("40-ssh.rules:"), f"{said}")
+    said = satchel.data("explain", device.path("root/.cache/x"))
+    e2e.check(said["action"] == "discard", f"root's home is a home: {said}")
+
+
+def check_order(satchel, device, site):
+    """A site's file replaces the shipped one of its name; the person's own is read after its namesake and stays in `~`."""
+    write(os.path.join(site, "40-firefox.rules"), HEAD + "local ~/.mozilla/**\n")
+    write(own_rules(device, "40-firefox.rules"), HEAD + "sync ~/.mozilla/kept class=data\nlocal ~/x/**\n")
+    device.umount()
+    device.mount()
+    for path, action, origin in (("home/ada/.mozilla/firefox/a.default/prefs.js", "local", f"{site}/40-firefox.rules:3"),
+                                 ("home/ada/.mozilla/kept", "sync", "/home/ada/.config/satchel/rules.d/40-firefox.rules:3"),
+                                 ("home/ada/x/y", "local", "/home/ada/.config/satchel/rules.d/40-firefox.rules:4"),
+                                 ("root/x/y", "sync", "10-xdg.rules:10")):
+        said = satchel.data("explain", device.path(path))
+        e2e.check((said["action"], said["origin"]) == (action, origin), f"{path}: {said}")
+    os.unlink(os.path.join(site, "40-firefox.rules"))
+    os.unlink(own_rules(device, "40-firefox.rules"))
+
+
+def check_faults(satchel, device, site):
+    """A mount refuses rules with mistakes, names file, line and column, and can be made without the person's own."""
+    bad = os.path.join(site, "50-site.rules")
+    device.umount()
+    for text, place, words in ((HEAD + "sync ~/.mine/** clas=data\n", ":3:17", "unknown key `clas`, did you mean `class`?"),
+                               (HEAD + "snyc ~/x\n", ":3:1", "did you mean `sync`"),
+                               ("satchel-rules 2\n", ":1:15", "knows only format 1")):
+        write(bad, text)
+        done = device.mount(ok=False)
+        said = done.stderr.decode()
+        e2e.check(done.returncode == (12 if "format" in words else 2), f"exit {done.returncode}: {said}")
+        e2e.check(bad + place in said and words in said, f"{place} {words}: {said}")
+        e2e.check(not device.is_mounted(), "mounted in spite of the fault")
+    os.unlink(bad)
+    os.symlink("/etc/passwd", bad)
+    e2e.check(device.mount(ok=False).returncode == 2, "a link is no rule file")
+    os.unlink(bad)
+
+    device.mount()
+    write(own_rules(device), HEAD + "local /etc/x\nlocal ~/fine\n")
+    device.umount()
+    done = device.mount(ok=False)
+    said = done.stderr.decode()
+    e2e.check(done.returncode == 2 and "/home/ada/.config/satchel/rules.d/50-own.rules:3:7" in said, f"{done.returncode}: {said}")
+    e2e.check("--ignore-own-rules" in said, f"no way out is named: {said}")
+    device.mount(options=["--ignore-own-rules"])
+    e2e.check(satchel.data("explain", device.path("home/ada/fine"))["action"] == "sync", "own rules are left out")
+    write(own_rules(device), HEAD + "local ~/fine\n")
+    device.umount()
+    device.mount()
+    e2e.check(satchel.data("explain", device.path("home/ada/fine"))["action"] == "local", "own rules are read again")
+    os.unlink(own_rules(device))
+
+
+def check_bounds(device, site):
+    """Rules made to be too large or too deep are refused, and soon."""
+    bad = os.path.join(site, "50-site.rules")
+    device.umount()
+    for what, text in (("10 MB of rules", HEAD + "local ~/some/name/**  # and a comment to fill it\n" * 200_000),
+                       ("10,000 directories deep", HEAD + "local ~/" + "d/" * 10_000 + "x\n"),
+                       ("10,000 braces deep", HEAD + "local ~/" + "{a," * 10_000 + "b" + "}" * 10_000 + "\n"),
+                       ("braces that multiply", HEAD + "local ~/" + "{a,b}" * 40 + "\n"),
+                       ("many deep patterns", HEAD + ("local ~/" + "**/x*/" * 100 + "*\n") * 1500)):
+        write(bad, text)
+        start = time.monotonic()
+        done = device.mount(ok=False)
+        seconds = time.monotonic() - start
+        e2e.check(done.returncode == 2, f"{what}: exit {done.returncode}: {done.stderr.decode()[:500]}")
+        e2e.check(seconds < 10, f"{what}: {seconds:.1f} s")
+    os.unlink(bad)
+    device.mount()
+
+
+def check_two_persons(satchel, repository, folder, ada):
+    """Each mount has the rules of its own person, and shows nothing of the other's."""
+    satchel.run("workspace", "create", repository, "bob", "--image", "lab@1")
+    bob = e2e.Device(satchel, folder, "bobs", repository, user="bob")
+    try:
+        bob.mount()
+        write(own_rules(bob), HEAD + "local ~/mine/**\n")
+        write(bob.path("home/bob/secret"), "bob's")
+        bob.umount()
+        bob.mount()
+        for device, user, action in ((bob, "bob", "local"), (bob, "ada", "sync"), (ada, "ada", "sync"), (ada, "bob", "sync")):
+            said = satchel.data("explain", device.path(f"home/{user}/mine/x"))
+            e2e.check(said["action"] == action, f"{device.name} {user}: {said}")
+        e2e.check(not os.path.exists(ada.path("home/bob")), "ada sees what is bob's")
+        bob.synced()
+        ada.synced()
+        e2e.check(not os.path.exists(ada.path("home/bob")), "ada was given what is bob's")
+    finally:
+        bob.tidy()
+
+
+def test():
+    with e2e.scratch("satchel-rules.") as folder:
+        site = os.path.join(folder, "site.d")
+        satchel = e2e.Satchel(sys.argv[1], {"XDG_CACHE_HOME": os.path.join(folder, "cache"), "SATCHEL_RULES": site})
+        repository = e2e.make_world(satchel, folder)
+        device = e2e.Device(satchel, folder, "first", repository)
+        try:
+            device.mount()
+            check_explain(satchel, device)
+            check_order(satchel, device, site)
+            check_faults(satchel, device, site)
+            check_bounds(device, site)
+            check_two_persons(satchel, repository, folder, device)
+        finally:
+            device.tidy()
+
+
+e2e.main(test)
