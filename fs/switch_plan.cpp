@@ -198,7 +198,7 @@ class Planner {
     const bool is_root = directory.id == kRootUpper;
     const SwitchDirectory& parent = rows_.directories[directory.parent];
     const bool is_at_place =
-        is_root || (directory.sealed && parent.sealed && !directory.is_new &&
+        is_root || (directory.sealed && parent.sealed && parent.in_snapshot && !directory.is_new &&
                     *directory.sealed == *parent.sealed / Name::checked(directory.name));
     const bool is_same =
         is_at_place && directory.in_snapshot &&

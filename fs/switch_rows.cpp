@@ -72,7 +72,8 @@ class Loader {
     directory.sealed = sealed_path(directory);
     if (directory.sealed) {
       SATCHEL_ASSIGN(directory.in_snapshot, input_.snapshot.locate(*directory.sealed));
-      if (directory.in_snapshot && !directory.in_snapshot->entry.is_directory()) {
+      if (directory.in_snapshot &&
+          (!directory.in_snapshot->entry.is_directory() || hides_snapshot(directory))) {
         directory.in_snapshot.reset();
       }
     }
@@ -84,6 +85,14 @@ class Loader {
     }
     if (directory.old_base_path) return keep_old_base(at);
     return merge_with_other_side(directory);
+  }
+
+  /// It was made or moved to where the rules let nothing travel, so what the snapshot has there is
+  /// still what the base had, and the directory goes on hiding it.
+  [[nodiscard]] bool hides_snapshot(const SwitchDirectory& directory) const {
+    return directory.old_base_path != directory.sealed &&
+           directory.in_snapshot->file_id != directory.row.file_id &&
+           !input_.change.travels(*directory.sealed, store::Kind::kDirectory);
   }
 
   [[nodiscard]] std::optional<RelativePath> sealed_path(const SwitchDirectory& directory) const {

@@ -213,6 +213,50 @@ TEST_SUITE("fs/view: base switch") {
     CHECK(differences(after, workspace->list()) == "");
   }
 
+  // Where nothing travels the snapshot keeps what the base has, so the base's directory of the same
+  // name must not come back into the one that hides it.
+  TEST_CASE_FIXTURE(TwoSides,
+                    "a directory made or moved over a removed one of the base hides it for good") {
+    for (const std::string name : {"made", "target", "moved"}) {
+      for (const std::string below : {"", "/sub"}) {
+        CHECK(server.make_directory("local/" + name + below, 0755) == 0);
+        CHECK(server.make_file("local/" + name + below + "/of-" + name, 0644) == 0);
+      }
+    }
+    pull();
+    for (const std::string name : {"made", "target"}) {
+      CHECK(workspace->unlink("local/" + name + "/sub/of-" + name) == 0);
+      CHECK(workspace->remove_directory("local/" + name + "/sub") == 0);
+      CHECK(workspace->unlink("local/" + name + "/of-" + name) == 0);
+      CHECK(workspace->remove_directory("local/" + name) == 0);
+    }
+    CHECK(workspace->make_directory("local/made", 0700) == 0);
+    CHECK(workspace->make_directory("local/made/sub", 0700) == 0);
+    CHECK(workspace->make_file("local/made/mine", 0600) == 0);
+    CHECK(workspace->rename("local/moved", "local/target", 0) == 0);
+    const auto names = [&] {
+      std::string text;
+      for (const auto& [path, found] : workspace->list()) {
+        if (path.starts_with("local/") && S_ISREG(found.mode)) text += path + " ";
+      }
+      return text;
+    };
+    const std::string mine =
+        "local/made/mine local/target/of-moved local/target/sub/of-moved local/x ";
+    CHECK(names() == mine);
+    for (int round = 0; round < 3; ++round) {
+      CAPTURE(round);
+      workspace->commit();
+      CHECK(names() == mine);
+      server.append("local/made/of-made", "more");
+      server.make_file("local/made/new" + std::to_string(round), 0644);
+      pull();
+      CHECK(names() == mine);
+      workspace->reopen();
+      CHECK(names() == mine);
+    }
+  }
+
   TEST_CASE_FIXTURE(TwoSides, "a switch to a seal that is not the last one is refused") {
     const auto first = workspace->seal();
     const auto second = workspace->seal();
