@@ -106,7 +106,7 @@ Result<void> decode_body(ByteReader& in, Entry& entry) {
 }  // namespace
 
 void Entry::normalize_file_id(const FileId& parent) {
-  if (file_id && *file_id == default_file_id(parent, name)) file_id.reset();
+  if (!linked && file_id && *file_id == default_file_id(parent, name)) file_id.reset();
 }
 
 Entry Entry::whiteout(const Name& name) {
@@ -143,6 +143,7 @@ Result<Entry> decode_entry(ByteReader& in) {
     entry.file_id = FileId{bytes};
   }
   entry.linked = (flags & kFlagLinked) != 0;
+  if (entry.linked && !entry.file_id) return contradiction("a linked name without a file id");
   SATCHEL_ASSIGN(entry.attributes.xattrs, decode_xattrs_ref(in, flags));
   SATCHEL_ASSIGN(entry.mark, mark_of(flags));
   entry.directory.marked_below = (flags & kFlagMarkedBelow) != 0;

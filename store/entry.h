@@ -74,7 +74,7 @@ struct Entry {
   Name name = Name::checked("?");
   Kind kind = Kind::kFile;
   Attributes attributes;
-  std::optional<FileId> file_id;  ///< absent: the default id
+  std::optional<FileId> file_id;  ///< absent: the default id; linked names always carry theirs
   bool linked = false;
   ContentId content;                          ///< files
   std::string target;                         ///< symlinks
@@ -92,7 +92,8 @@ struct Entry {
   [[nodiscard]] FileId effective_file_id(const FileId& parent) const {
     return file_id ? *file_id : default_file_id(parent, name);
   }
-  /// Drops a file id that equals the default one below `parent`: the canonical form.
+  /// Drops a file id that equals the default one below `parent`, unless the entry is linked: the
+  /// canonical form.
   void normalize_file_id(const FileId& parent);
 
   static Entry whiteout(const Name& name);

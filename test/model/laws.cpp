@@ -73,6 +73,7 @@ Verdict check_marks(const Node& directory, const std::string& path, Marks allowe
       return "directory fields in another kind: " + escape(here);
     }
     if (child.is_directory() && child.linked) return "a linked directory: " + escape(here);
+    if (child.linked && !child.file_id) return "a linked name without a file id: " + escape(here);
     Verdict verdict =
         check_marks(child, here, child.opaque ? inside_opaque : allowed, inside_opaque);
     if (!verdict.empty()) return verdict;

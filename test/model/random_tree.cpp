@@ -82,7 +82,7 @@ void fill_layer_directory(Rng& rng, const RandomShape& shape, unsigned depth, bo
       fill_layer_directory(rng, shape, depth - 1, marks && !node.opaque, node);
     } else if (rng.chance(15)) {
       node.linked = true;
-      if (rng.chance(50)) node.file_id = colliding_file_id(rng);
+      node.file_id = rng.chance(50) ? colliding_file_id(rng) : random_file_id(rng);
       node.mode = 0644;  // so that some agree
       node.mtime_s = 0;
     }
@@ -200,7 +200,11 @@ void TreeEditor::set_link_flags() {
     if (!place.node->is_directory()) names[place.file_id].push_back(place.path);
   }
   for (const auto& [id, paths] : names) {
-    for (const std::string& path : paths) find_mutable(path)->linked = paths.size() > 1;
+    for (const std::string& path : paths) {
+      Node& node = *find_mutable(path);
+      node.linked = paths.size() > 1;
+      if (node.linked) node.file_id = id;
+    }
   }
 }
 
