@@ -33,6 +33,11 @@ constexpr std::array kVerbs = {
     Verb{"", "sync", "Bring a mounted workspace and its repository together", declare_sync},
     Verb{"", "status", "Show what a mount is doing", declare_status},
     Verb{"", "explain", "Say what becomes of a path in a mount, and why", declare_explain},
+    Verb{"rules", "check", "Find the mistakes in redirect rules", declare_rules_check},
+    Verb{"rules", "show", "List the redirect rules in the order of reading", declare_rules_show},
+    Verb{"rules", "test", "Replay recorded cases: paths and what rules say of them",
+         declare_rules_test},
+    Verb{"rules", "reload", "Read the redirect rules of a mount again", declare_rules_reload},
     Verb{"", "log", "List the versions of a workspace", declare_log},
     Verb{"", "diff", "List the paths that differ between two trees", declare_diff},
     Verb{"", "ls", "List a directory of a user's, image's or layer's version", declare_ls},
@@ -42,6 +47,8 @@ constexpr std::array kVerbs = {
 };
 constexpr std::array kGroups = {
     std::pair<std::string_view, std::string_view>{"image", "Images: layers composed to one tree"},
+    std::pair<std::string_view, std::string_view>{"rules",
+                                                  "Redirect rules: what travels, what stays"},
     std::pair<std::string_view, std::string_view>{"workspace", "Workspaces: a person's own part"},
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/guarded.h"
 #include "cli/path_provenance.h"
+#include "cli/relabel.h"
 #include "cli/round_fields.h"
 #include "cli/router_rules.h"
 #include "fs/content_fetch.h"
@@ -55,7 +56,8 @@ class MountSession {
                                    .log = log_};
     contents_.emplace(places, fs::ContentFetchOptions{.threads = options_.fetch_threads});
     SATCHEL_TRY(open_view());
-    SATCHEL_TRY(read_rules_anew());
+    SATCHEL_ASSIGN(policies::RuleSet rules, load_rules(fs::ViewReader(*view_), options_.rules));
+    use_rules(std::move(rules));
     return start(slot);
   }
 
@@ -124,13 +126,12 @@ class MountSession {
     return fs::UpperBase{.root = root, .version = record.number, .image_root = body.image_root};
   }
 
-  /// The view is open by then, for its person's own rules are in it.
-  Result<void> read_rules_anew() {
-    const fs::ViewReader reader(*view_);
-    SATCHEL_ASSIGN(policies::RuleSet rules, load_rules(reader, options_.rules));
-    router_.replace(redirector::make_router(std::move(rules)));
-    log_.info("rules read: id={}", router_.rules_id().hex());
-    return {};
+  bool use_rules(policies::RuleSet rules) {
+    auto shown = shown_rules(rules);
+    const bool is_other = router_.replace(redirector::make_router(std::move(rules)));
+    *shown_rules_.lock() = std::move(shown);
+    log_.info("rules read: id={} changed={}", router_.rules_id().hex(), is_other);
+    return is_other;
   }
 
   Result<void> start(const fs::StoreSlot& slot) {
@@ -152,6 +153,8 @@ class MountSession {
     }
     auto verbs = fs::mount_verbs(controlled);
     verbs["explain"] = [this](const ControlRequest& request) { return explain(request); };
+    verbs["rules_show"] = [this](const ControlRequest&) { return show_rules(); };
+    verbs["rules_reload"] = [this](const ControlRequest& request) { return reload_rules(request); };
     SATCHEL_ASSIGN(control_,
                    fs::ControlServer::start(client_->control_socket(), std::move(verbs), log_));
     return {};
@@ -243,6 +246,38 @@ class MountSession {
     return fields;
   }
 
+  Result<ControlFields> show_rules() {
+    const auto rules = shown_rules_.lock();
+    ControlFields fields{{"id", router_.rules_id().hex()}};
+    for (const ShownRule& rule : *rules) {
+      fields.emplace_back("origin", rule.origin);
+      fields.emplace_back("rule", rule.text);
+      fields.emplace_back("app", rule.app);
+    }
+    return fields;
+  }
+
+  Result<ControlFields> reload_rules(const ControlRequest& request) {
+    const fs::ViewReader reader(*view_);
+    SATCHEL_ASSIGN(policies::RuleSet rules, load_rules(reader, options_.rules));
+    if (fs::find_field(request.fields, "dry_run") != "yes") {
+      const bool is_other = use_rules(std::move(rules));
+      return ControlFields{{"id", router_.rules_id().hex()}, {"changed", is_other ? "yes" : "no"}};
+    }
+    const auto next = redirector::make_router(std::move(rules));
+    const redirector::Router& current = router_.current();
+    ControlFields fields{{"id", next->rules_id().hex()},
+                         {"changed", next->rules_id() != current.rules_id() ? "yes" : "no"}};
+    SATCHEL_ASSIGN(const RelabelReport report, find_relabelled(reader, current, *next));
+    fields.emplace_back("relabelled", std::to_string(report.count));
+    for (const Relabelled& path : report.first) {
+      fields.emplace_back("path", path.path.absolute());
+      fields.emplace_back("before", path.before);
+      fields.emplace_back("after", path.after);
+    }
+    return fields;
+  }
+
   Result<std::optional<Provenance>> provenance_of(const RelativePath& path) {
     if (options_.image) {
       SATCHEL_ASSIGN(const RefRecord image, read(options_.image->name, options_.image->number));
@@ -285,6 +320,7 @@ class MountSession {
   SystemRandom random_;
   Log log_ = Log::to_stderr(LogLevel::kWarn);
   redirector::LiveRouter router_{redirector::make_last_resort_router()};
+  Guarded<std::vector<ShownRule>> shown_rules_;  ///< of the router's rules
   Guarded<State> state_;
   std::optional<store::Repository> repository_;
   std::unique_ptr<fs::ClientStore> client_;

@@ -96,6 +96,16 @@ bool is_own_fault(const policies::RuleFault& fault, const RuleSource& source) {
 
 }  // namespace
 
+std::vector<ShownRule> shown_rules(const policies::RuleSet& rules) {
+  std::vector<ShownRule> shown;
+  for (const policies::RuleLine& line : rules.lines()) {
+    shown.push_back({.origin = std::string(line.origin),
+                     .text = std::string(line.text),
+                     .app = std::string(line.app)});
+  }
+  return shown;
+}
+
 RelativePath home_of(const store::RefName& user) {
   return below({}, "home") / Name::checked(user.text());
 }

@@ -20,6 +20,14 @@ struct RuleSource {
   bool ignores_own = false;              ///< the person's own rules are left out
 };
 
+/// A rule of a view, as `rules show` says it.
+struct ShownRule {
+  std::string origin;
+  std::string text;
+  std::string app;  ///< empty: of no application
+};
+std::vector<ShownRule> shown_rules(const policies::RuleSet& rules);
+
 /// Where the home of a workspace's person is in the view: /home/USER.
 RelativePath home_of(const store::RefName& user);
 

@@ -110,24 +110,34 @@ Result<std::optional<mode_t>> ViewReader::find_mode(const RelativePath& path, La
 
 Result<std::vector<Name>> ViewReader::list(const RelativePath& directory,
                                            std::size_t names_max) const {
+  SATCHEL_ASSIGN(const std::vector<Item> items, list_items(directory, names_max));
+  std::vector<Name> names;
+  for (const Item& item : items) names.push_back(item.name);
+  return names;
+}
+
+Result<std::vector<ViewReader::Item>> ViewReader::list_items(const RelativePath& directory,
+                                                             std::size_t names_max) const {
   const auto way = walk(view_, directory, LastLink::kFollow);
   if (!way) return error_at(directory, way.error());
   const auto handle = view_.open_directory(way->empty() ? kRootNode : way->back().node());
   if (!handle) return error_at(directory, handle.error());
-  std::vector<Name> names;
+  std::vector<Item> items;
   const auto read = view_.read_directory(*handle, 0, [&](const View::DirectoryItem& item) {
-    if (item.name != "." && item.name != "..") names.push_back(Name::checked(item.name));
-    return names.size() <= names_max;
+    if (item.name != "." && item.name != "..") {
+      items.push_back({.name = Name::checked(item.name), .type = item.type});
+    }
+    return items.size() <= names_max;
   });
   view_.release_directory(*handle);
   if (!read) return error_at(directory, read.error());
-  if (names.size() > names_max) {
+  if (items.size() > names_max) {
     return error_at(directory, {.code = EFBIG,
                                 .sat = Sat::kLimit,
                                 .message = "more than " + std::to_string(names_max) + " names"});
   }
-  std::ranges::sort(names);
-  return names;
+  std::ranges::sort(items, {}, &Item::name);
+  return items;
 }
 
 Result<std::string> ViewReader::read_file(const RelativePath& file, std::size_t bytes_max) const {

@@ -27,6 +27,13 @@ class ViewReader {
   /// `names_max`), those of View.
   [[nodiscard]] Result<std::vector<Name>> list(const RelativePath& directory,
                                                std::size_t names_max) const;
+  struct Item {
+    Name name;
+    mode_t type = 0;  ///< the S_IFMT bits
+  };
+  /// The same with what each name is.
+  [[nodiscard]] Result<std::vector<Item>> list_items(const RelativePath& directory,
+                                                     std::size_t names_max) const;
   /// A whole file; a symbolic link in the place of the file is not followed. Errors: ENOENT, ELOOP
   /// (a link), EINVAL (no regular file), EFBIG/kLimit (longer than `bytes_max`), those of View.
   [[nodiscard]] Result<std::string> read_file(const RelativePath& file,

@@ -138,6 +138,15 @@ Below RuleSet::below(const DirectoryState& directory) const {
   return directory.state_->below;
 }
 
+std::vector<RuleLine> RuleSet::lines() const {
+  std::vector<RuleLine> lines;
+  for (std::size_t i = 0; i < compiled_->rules.size(); ++i) {
+    const Rule& rule = compiled_->rules[i];
+    lines.push_back({.text = rule.text, .origin = compiled_->origins[i], .app = rule.app});
+  }
+  return lines;
+}
+
 const std::string& RuleSet::canonical_text() const {
   return compiled_->canonical;
 }

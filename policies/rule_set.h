@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,13 @@ class DirectoryState {
   std::size_t names_ = 0;  ///< in the path
   /// Where groups began whose root can be at any depth: mark, count of names. Mostly empty.
   std::vector<std::pair<std::uint32_t, std::size_t>> marks_;
+};
+
+/// One rule as it was written, for people. Its texts live as long as the rule set.
+struct RuleLine {
+  std::string_view text;
+  std::string_view origin;  ///< "file:line", or "built-in"
+  std::string_view app;     ///< whose block it stands in; empty outside of one
 };
 
 /// The rules of some files, over the built-in last resort by which every path falls somewhere. The
@@ -54,6 +62,8 @@ class RuleSet {
                                 PathKind kind) const;
   [[nodiscard]] Below below(const DirectoryState& directory) const;
 
+  /// Those that match anything in this view, in the order in which they are read.
+  [[nodiscard]] std::vector<RuleLine> lines() const;
   /// All that decides, one line for each pattern with `~` and variables replaced. Equal texts
   /// decide alike, on any device.
   [[nodiscard]] const std::string& canonical_text() const;

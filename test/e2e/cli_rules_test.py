@@ -4,6 +4,7 @@
 usage: cli_rules_test.py SATCHEL
 """
 
+import json
 import os
 import sys
 import time
@@ -116,6 +117,80 @@ def check_bounds(device, site):
     device.mount()
 
 
+def check_check(satchel, site, folder):
+    """`rules check` finds what a mount would refuse, each mistake at its line and column."""
+    good = satchel.data("rules", "check")
+    e2e.check(good["files"] >= 30 and good["faults"] == [], f"{good}")
+    mine = os.path.join(folder, "60-mine.rules")
+    write(mine, HEAD + "sync ~/a clas=data\nlocal /etc/x\nlocal ~/b prio=3\n")
+    for options, lines in (((), [(3, 10), (5, 7)]), (("--own",), [(3, 10), (4, 7), (5, 7)])):
+        done = satchel.run("--json", "rules", "check", *options, mine, ok=False)
+        said = json.loads(done.stdout)
+        e2e.check(done.returncode == 2 and said["error"]["code"] == "SAT-0202", f"{done.returncode}: {said}")
+        e2e.check([(fault["line"], fault["column"]) for fault in said["data"]["faults"]] == lines, f"{options}: {said['data']}")
+        e2e.check(all(fault["file"] == mine for fault in said["data"]["faults"]), f"{said['data']}")
+    e2e.check("did you mean `class`" in satchel.run("rules", "check", mine, ok=False).stderr.decode(), "no suggestion for people")
+    write(os.path.join(site, "61-site.rules"), "satchel-rules 1\n[defualt]\n")
+    e2e.check(satchel.run("rules", "check", ok=False).returncode == 2, "the site's own files are checked too")
+    os.unlink(os.path.join(site, "61-site.rules"))
+    write(mine, HEAD + "local ~/x\n" * 200_000)
+    satchel.fails(2, "rules", "check", mine)
+    satchel.fails(9, "rules", "check", mine + ".not-there")
+
+
+def check_test(satchel, folder):
+    """`rules test` replays what is shipped, and the cases of a person's own files."""
+    shipped = satchel.data("rules", "test")
+    e2e.check(shipped["cases"] >= 400 and shipped["failed"] == 0, f"{shipped}")
+    rules, cases = os.path.join(folder, "70-mine.rules"), os.path.join(folder, "70-mine.cases")
+    write(rules, HEAD + "local ~/scratch/**\n")
+    write(cases, "~/scratch/x  local\n~/letter  sync class=data\n")
+    e2e.check(satchel.data("rules", "test", rules, cases) == {"cases": 2, "failed": 0, "failures": []}, "own cases")
+    done = satchel.run("--json", "rules", "test", cases, ok=False)
+    said = json.loads(done.stdout)
+    e2e.check(done.returncode == 1 and said["data"]["failed"] == 1, f"{done.returncode}: {said}")
+    e2e.check(f"{cases}:1:" in said["data"]["failures"][0]["text"], f"{said}")
+    satchel.fails(2, "rules", "test", rules)
+    write(cases, "~/scratch/x\n")
+    satchel.fails(2, "rules", "test", rules, cases)
+
+
+def check_reload(satchel, device, site):
+    """`rules reload -n` lists what would change; without -n the next sync goes by the rules."""
+    rules = own_rules(device, "80-reload.rules")
+    for name in ("a", "b/c"):
+        write(device.path("home/ada/plans/" + name), name)
+    same = satchel.data("rules", "reload", "-n", device.mount_point)
+    e2e.check(same["changed"] is False and same["relabelled"] == 0, f"{same}")
+    write(rules, HEAD + "local ~/plans/**\nsync ~/plans/b class=app\n")
+    seen = satchel.data("rules", "reload", "-n", device.mount_point)
+    e2e.check(seen["changed"] and seen["relabelled"] == 3, f"{seen}")
+    e2e.check(seen["paths"] == [{"path": "/home/ada/plans/a", "before": "sync data", "after": "local"},
+                                {"path": "/home/ada/plans/b", "before": "sync data", "after": "sync app"},
+                                {"path": "/home/ada/plans/b/c", "before": "sync data", "after": "local"}], f"{seen}")
+    e2e.check(satchel.data("explain", device.path("home/ada/plans/a"))["action"] == "sync", "-n changes nothing")
+    done = satchel.data("rules", "reload", device.mount_point)
+    e2e.check(done["changed"] and done["rules_id"] == seen["rules_id"], f"{done}")
+    e2e.check(satchel.data("explain", device.path("home/ada/plans/a"))["action"] == "local", "the rules are in force")
+    e2e.check(satchel.data("rules", "reload", device.mount_point)["changed"] is False, "the same again is no change")
+    shown = satchel.data("rules", "show", device.mount_point)
+    e2e.check({"origin": "/home/ada/.config/satchel/rules.d/80-reload.rules:3", "rule": "local ~/plans/**", "app": None} in shown, f"{shown[-9:]}")
+    plain = satchel.data("rules", "show")
+    e2e.check(len(shown) == len(plain) + 2 and shown[0]["origin"] == "built-in", f"{len(shown)} {len(plain)}")
+    # Faults leave the rules as they are.
+    write(rules, HEAD + "lokal ~/plans/**\n")
+    error = satchel.fails(2, "rules", "reload", device.mount_point)
+    e2e.check("80-reload.rules:3:1" in error["message"] and "`local`" in error["message"], f"{error}")
+    e2e.check(satchel.data("explain", device.path("home/ada/plans/a"))["action"] == "local", "the old rules go on")
+    write(os.path.join(site, "99-x.rules"), HEAD + "local ~/everything\n")
+    os.unlink(rules)
+    satchel.run("rules", "reload", device.mount_point)
+    e2e.check(satchel.data("explain", device.path("home/ada/everything"))["action"] == "local", "the site's are read again too")
+    os.unlink(os.path.join(site, "99-x.rules"))
+    satchel.run("rules", "reload", device.mount_point)
+    e2e.check(satchel.data("explain", device.path("home/ada/plans/a"))["action"] == "sync", "own rules that are gone are gone")
+
+
 def check_two_persons(satchel, repository, folder, ada):
     """Each mount has the rules of its own person, and shows nothing of the other's."""
     satchel.run("workspace", "create", repository, "bob", "--image", "lab@1")
@@ -149,6 +224,9 @@ def test():
             check_order(satchel, device, site)
             check_faults(satchel, device, site)
             check_bounds(device, site)
+            check_check(satchel, site, folder)
+            check_test(satchel, folder)
+            check_reload(satchel, device, site)
             check_two_persons(satchel, repository, folder, device)
         finally:
             device.tidy()
