@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# How fast is the view, beside a plain directory, kernel overlayfs and fuse-overlayfs? One table.
+#
+#   test/bench/mount.sh [mount_table.py's options]        as root
+#
+# Builds the preset release and the bench programs, installs what the workloads call, and runs test/bench/mount_table.py.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+packaging/setup.sh
+DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends git fuse-overlayfs make gcc zlib1g-dev >/dev/null
+cmake --workflow --preset release >/dev/null
+cmake --build build/release --target bench_file_calls >/dev/null
+exec python3 test/bench/mount_table.py build/release/satchel build/release/bench/file_calls "$@"
