@@ -2,8 +2,9 @@
 //
 //   file_calls WORKLOAD DIR [COUNT]
 //
-// DIR holds what test/bench/mount_table.py has made: `paths` (names below tree/, a line each), `small/0…`, `big`. Prints
-// the seconds that the work itself took. New files go to DIR/work, which the caller makes and clears.
+// DIR holds what test/bench/mount_table.py has made: `paths` (names below tree/, a line each),
+// `small/0…`, `big`. Prints the seconds that the work itself took. New files go to DIR/work, which
+// the caller makes and clears.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -140,7 +141,8 @@ std::function<void()> read_random(const Place& place) {
     const File file(place.folder + "/big", O_RDONLY);
     Offsets offsets(file.size());
     for (int i = 0; i < place.count; ++i) {
-      require(::pread(file.fd(), block.data(), block.size(), offsets.next()) == kBlockBytes, "read");
+      require(::pread(file.fd(), block.data(), block.size(), offsets.next()) == kBlockBytes,
+              "read");
     }
   };
 }
@@ -153,7 +155,7 @@ std::function<void()> read_mapped(const Place& place) {
     require(start != MAP_FAILED, "mmap");
     Offsets offsets(size);
     std::array<char, kBlockBytes> block{};
-    volatile char read_bytes = 0;
+    [[maybe_unused]] volatile char read_bytes = 0;
     for (int i = 0; i < place.count; ++i) {
       std::memcpy(block.data(), static_cast<const char*>(start) + offsets.next(), block.size());
       read_bytes = block[static_cast<std::size_t>(i) % block.size()];  // so that they are read
