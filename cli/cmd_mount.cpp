@@ -21,6 +21,7 @@ struct Options {
   std::string image;
   std::vector<std::string> places;  ///< USER MNT, or MNT
   bool is_foreground = false;
+  bool is_exported = false;
   bool ignores_own_rules = false;
   std::string io_uring = "auto";
   unsigned threads = 4;
@@ -60,6 +61,7 @@ Result<MountSessionOptions> read_options(Session& session, const Options& option
   mount.transport =
       options.io_uring == "off" ? fs::TransportChoice::kDevFuse : fs::TransportChoice::kAuto;
   mount.fetch_threads = options.threads;
+  mount.is_exported = options.is_exported;
   if (options.is_foreground) {
     mount.log_to_stderr = session.verbosity > 0 ? LogLevel::kDebug : LogLevel::kInfo;
   }
@@ -109,6 +111,8 @@ void declare_mount(const Command& command) {
                "Stay in the foreground and log to the standard error");
   app.add_flag("--ignore-own-rules", options->ignores_own_rules,
                "Leave out the person's own redirect rules, to correct them");
+  app.add_flag("--export", options->is_exported,
+               "Keep file handles valid over restarts, for an NFS server");
   app.add_option("--io-uring", options->io_uring,
                  "auto: use it where the kernel has it; off: never")
       ->type_name("auto|off")

@@ -14,6 +14,7 @@
 #include "cli/router_rules.h"
 #include "fs/content_fetch.h"
 #include "fs/mount_verbs.h"
+#include "fs/node_index.h"
 #include "fs/upper.h"
 #include "redirector/live_router.h"
 #include "redirector/rule_router.h"
@@ -94,7 +95,11 @@ class MountSession {
   }
 
   Result<void> open_view() {
-    const fs::ViewContext context{*trees_, *contents_, router_, clock_, random_, log_};
+    if (options_.is_exported) {
+      SATCHEL_ASSIGN(nodes_, fs::NodeIndex::open(client_->directory() / "nodes", log_));
+    }
+    const fs::ViewContext context{*trees_, *contents_, router_,     clock_,
+                                  random_, log_,       nodes_.get()};
     if (options_.image) {
       SATCHEL_ASSIGN(const RefRecord record, read(options_.image->name, options_.image->number));
       SATCHEL_ASSIGN(view_,
@@ -141,6 +146,7 @@ class MountSession {
                                .control_socket = client_->control_socket(),
                                .runtime_directory = options_.runtime_directory,
                                .is_read_only = options_.image.has_value(),
+                               .is_exported = options_.is_exported,
                                .transport = options_.transport};
     SATCHEL_ASSIGN(mount_, fs::Mount::start(*view_, how, log_));
     fs::ControlledMount controlled{.mount = *mount_,
@@ -326,6 +332,7 @@ class MountSession {
   std::unique_ptr<fs::ClientStore> client_;
   std::optional<store::RepositoryTreeStore> trees_;
   std::optional<fs::ContentFetch> contents_;
+  std::unique_ptr<fs::NodeIndex> nodes_;
   std::unique_ptr<fs::View> view_;
   std::unique_ptr<fs::Mount> mount_;
   std::unique_ptr<fs::ControlServer> control_;

@@ -76,6 +76,7 @@ void op_init(void* user_data, fuse_conn_info* connection) {
            FUSE_CAP_ASYNC_READ, FUSE_CAP_ATOMIC_O_TRUNC, FUSE_CAP_PARALLEL_DIROPS,
            FUSE_CAP_READDIRPLUS, FUSE_CAP_READDIRPLUS_AUTO, FUSE_CAP_POSIX_ACL, FUSE_CAP_DONT_MASK,
            FUSE_CAP_HANDLE_KILLPRIV_V2, FUSE_CAP_EXPLICIT_INVAL_DATA, FUSE_CAP_CACHE_SYMLINKS});
+  if (mount.is_exported) (void)fuse_set_feature_flag(connection, FUSE_CAP_EXPORT_SUPPORT);
   // Not the writeback cache: the kernel would then own sizes and times, and it excludes
   // passthrough.
   for (const std::uint64_t capability : {FUSE_CAP_WRITEBACK_CACHE, FUSE_CAP_AUTO_INVAL_DATA,
@@ -97,6 +98,9 @@ void op_destroy(void* user_data) {
 
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
   answer(req, "lookup", [&]() -> Result<EntryReply> {
+    // Only for an exported mount: a handle whose node the kernel has forgotten.
+    if (std::string_view(name) == ".") return entry(view(req).find_again(node_of(parent)));
+    if (std::string_view(name) == "..") return entry(view(req).find_parent(node_of(parent)));
     SATCHEL_ASSIGN(const auto parsed, Name::parse(name));
     auto found = view(req).lookup(node_of(parent), parsed);
     if (!found && found.error().code == ENOENT) return EntryReply{};
@@ -140,7 +144,8 @@ AttributeChange to_change(const struct stat& values, int fields, const fuse_file
   if (has(FUSE_SET_ATTR_MTIME) && !change.mtime_now) change.mtime = Timestamp::from(values.st_mtim);
   // ftruncate(2) sets mtime even if the size stays; the kernel leaves that to us.
   if (change.size && info != nullptr && !change.mtime) change.mtime_now = true;
-  // A chown(2) that changes neither owner nor group comes without any field, and still has to clear.
+  // A chown(2) that changes neither owner nor group comes without any field, and still has to
+  // clear.
   constexpr int kFields = FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID |
                           FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME;
   change.kill_suid = has(FUSE_SET_ATTR_KILL_SUID) || !has(kFields);
@@ -420,9 +425,8 @@ void op_readdir(fuse_req_t req, fuse_ino_t /*ino*/, std::size_t size, off_t offs
     std::size_t used = 0;
     for (const auto& item : items) {
       const struct stat stat = to_stat(item);
-      used +=
-          fuse_add_direntry(req, buffer.data() + used, buffer.size() - used,
-                            item.name.c_str(), &stat, static_cast<off_t>(item.next_offset));
+      used += fuse_add_direntry(req, buffer.data() + used, buffer.size() - used, item.name.c_str(),
+                                &stat, static_cast<off_t>(item.next_offset));
     }
     return BytesReply{buffer.data(), used};
   });
@@ -443,7 +447,7 @@ Result<fuse_entry_param> entry_param_of(fuse_req_t req, NodeId directory,
   if (!found && found.error().code == ENOENT) return plain;
   SATCHEL_TRY(found);
   nodes.push_back(found->node);
-  return to_entry_param(*found);
+  return to_entry_param(req, *found);
 }
 
 Result<DirectoryPlusReply> read_directory_plus(fuse_req_t req, NodeId directory, std::size_t size,

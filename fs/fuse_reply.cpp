@@ -1,5 +1,7 @@
 #include "fs/fuse_reply.h"
 
+#include <pthread.h>
+
 namespace satchel::fs {
 namespace {
 
@@ -43,9 +45,10 @@ struct stat to_stat(const NodeStat& from) {
   return to;
 }
 
-fuse_entry_param to_entry_param(const NodeReply& node) {
+fuse_entry_param to_entry_param(fuse_req_t req, const NodeReply& node) {
   fuse_entry_param entry{};
   entry.ino = static_cast<fuse_ino_t>(node.node);
+  entry.generation = served(req).generation;
   entry.attr = to_stat(node.stat);
   entry.attr_timeout = kRememberSeconds;
   entry.entry_timeout = kRememberSeconds;
@@ -59,7 +62,7 @@ int NoReply::send(fuse_req_t req) const {
 
 int EntryReply::send(fuse_req_t req) const {
   if (found) {
-    const fuse_entry_param entry = to_entry_param(*found);
+    const fuse_entry_param entry = to_entry_param(req, *found);
     return fuse_reply_entry(req, &entry);
   }
   fuse_entry_param nothing{};
@@ -83,7 +86,7 @@ int FileOpenReply::send(fuse_req_t req) {
 }
 
 int CreatedReply::send(fuse_req_t req) {
-  const fuse_entry_param entry = to_entry_param(created.node);
+  const fuse_entry_param entry = to_entry_param(req, created.node);
   info.fh = static_cast<std::uint64_t>(created.open.handle);
   info.keep_cache = 1;
   return fuse_reply_create(req, &entry, &info);
@@ -152,6 +155,14 @@ void fail(fuse_req_t req, OpName op, const Error& error) {
       log.debug("request_refused op={} error=\"{}\"", op.text(), to_text(error));
   }
   (void)fuse_reply_err(req, error.code);  // a caller that is gone needs no answer
+}
+
+UncancelledScope::UncancelledScope() {
+  (void)::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_);  // fails for bad arguments only
+}
+
+UncancelledScope::~UncancelledScope() {
+  (void)::pthread_setcancelstate(before_, nullptr);  // as above
 }
 
 bool is_interrupted(void* req) {

@@ -61,6 +61,10 @@ class RequestCounts {
 struct ServedView {
   View& view;
   const Log& log;
+  bool is_exported = false;
+  /// Of every node. Node ids start anew with each mount that is not exported, so a handle of an
+  /// earlier mount must not fit.
+  std::uint32_t generation = 0;
   RequestCounts requests{};
   std::atomic<bool> is_ready = false;            ///< INIT was answered
   std::atomic<std::uint64_t> ring_requests = 0;  ///< came by io_uring
@@ -143,12 +147,26 @@ struct OffsetReply {
 };
 
 struct stat to_stat(const NodeStat& from);
-fuse_entry_param to_entry_param(const NodeReply& node);
+fuse_entry_param to_entry_param(fuse_req_t req, const NodeReply& node);
 
 namespace detail {
 void start(fuse_req_t req, OpName op);
 void fail(fuse_req_t req, OpName op, const Error& error);
 bool is_interrupted(void* req);
+
+/// At the end of a session libfuse cancels its threads where they stand. A handler has to come to
+/// its own end: cancelled in between, it would leave locks held, or end the process in a
+/// destructor.
+class UncancelledScope {
+ public:
+  UncancelledScope();
+  ~UncancelledScope();
+  UncancelledScope(const UncancelledScope&) = delete;
+  UncancelledScope& operator=(const UncancelledScope&) = delete;
+
+ private:
+  int before_ = 0;
+};
 
 template <typename Reply>
 struct ReplyOf {
@@ -178,6 +196,7 @@ auto run(Function& function) -> decltype(function()) {
 template <typename Function>
 void answer(fuse_req_t req, OpName op, Function&& function) {
   ServedView& mount = served(req);
+  const detail::UncancelledScope uncancelled;
   detail::start(req, op);
   auto result = [&] {
     const InterruptionScope scope(&detail::is_interrupted, req);

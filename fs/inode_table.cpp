@@ -1,5 +1,7 @@
 #include "fs/inode_table.h"
 
+#include "fs/node_index.h"
+
 namespace satchel::fs {
 
 NodeRef& NodeRef::operator=(NodeRef&& other) noexcept {
@@ -22,7 +24,7 @@ std::size_t InodeTable::PlaceHash::operator()(const PlaceKey& key) const {
          static_cast<std::size_t>(key.parent->id) * 0x9E3779B97F4A7C15U;
 }
 
-InodeTable::InodeTable(const store::FileId& root) {
+InodeTable::InodeTable(const store::FileId& root, NodeIndex* index) : index_(index) {
   auto node = std::make_unique<Node>();
   node->id = kRootNode;
   node->kind = store::Kind::kDirectory;
@@ -33,9 +35,30 @@ InodeTable::InodeTable(const store::FileId& root) {
 
 InodeTable::~InodeTable() = default;
 
+NodeId InodeTable::id_for(const store::FileId& file_id) {
+  if (index_ == nullptr) return NodeId{next_id_++};
+  const auto known = index_->find_id(file_id);
+  // Somebody may still hold what was there before a base switch: that node keeps its id.
+  if (known && !nodes_.contains(*known)) return *known;
+  return index_->give_id(file_id);
+}
+
+void InodeTable::write_place(const Node& node, const Node& parent, std::string_view name) {
+  if (index_ == nullptr) return;
+  index_->put_place(node.id, {.parent = parent.id,
+                              .name = std::string(name),
+                              .file_id = node.file_id,
+                              .upper = node.inode ? node.inode->id : 0});
+}
+
+void InodeTable::note_place(const Node& node, const Node& parent, std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  write_place(node, parent, name);
+}
+
 Node& InodeTable::add(store::Kind kind, const store::FileId& file_id) {
   auto node = std::make_unique<Node>();
-  node->id = NodeId{next_id_++};
+  node->id = id_for(file_id);
   node->kind = kind;
   node->file_id = file_id;
   return *nodes_.emplace(node->id, std::move(node)).first->second;
@@ -96,6 +119,7 @@ NodeRef InodeTable::for_base(Node& parent, const Name& name, const store::Locate
   } else {
     by_place_.insert(&node);
   }
+  write_place(node, parent, name.text());
   return pinned(node);
 }
 
@@ -107,6 +131,7 @@ NodeRef InodeTable::for_upper(std::shared_ptr<Inode> inode, Node* parent, std::s
   if (node.is_directory()) set_parent(node, parent, name);
   by_upper_.emplace(inode->id, &node);
   node.inode = std::move(inode);
+  if (parent != nullptr) write_place(node, *parent, name);
   return pinned(node);
 }
 
@@ -178,6 +203,7 @@ void InodeTable::attach(Node& node, std::shared_ptr<Inode> inode) {
   by_upper_.emplace(inode->id, &node);
   node.inode = std::move(inode);
   node.base.reset();
+  if (node.parent != nullptr) write_place(node, *node.parent, node.name);
   if (!node.is_directory()) set_parent(node, nullptr, {});
 }
 
@@ -195,6 +221,7 @@ void InodeTable::detach_to_base(Node& node, Node& parent, std::string_view name,
   } else {
     by_place_.insert(&node);
   }
+  write_place(node, parent, name);
 }
 
 void InodeTable::orphan(Node& node, std::shared_ptr<Inode> inode) {
@@ -205,16 +232,19 @@ void InodeTable::orphan(Node& node, std::shared_ptr<Inode> inode) {
   node.inode = std::move(inode);
   node.base.reset();
   node.is_removed = true;
+  if (index_ != nullptr) index_->remove(node.id, node.file_id);
 }
 
 void InodeTable::move(Node& node, Node& parent, std::string_view name) {
   const std::lock_guard lock(mutex_);
   set_parent(node, &parent, name);
+  write_place(node, parent, name);
 }
 
 void InodeTable::mark_removed(Node& node) {
   const std::lock_guard lock(mutex_);
   node.is_removed = true;
+  if (index_ != nullptr) index_->remove(node.id, node.file_id);
 }
 
 void InodeTable::set_base_cache(Node& node, std::uint32_t epoch, const BaseDirectory& directory) {

@@ -73,6 +73,7 @@ struct Node {
 };
 
 class InodeTable;
+class NodeIndex;
 
 /// Keeps a node while it is used. Movable.
 class NodeRef {
@@ -104,7 +105,9 @@ class NodeRef {
 /// Thread-safe. Methods marked (names) need the view's lock of names, exclusive.
 class InodeTable {
  public:
-  explicit InodeTable(const store::FileId& root);
+  /// With `index` (borrowed) a file gets the node id that it had before, and where it stands is
+  /// written there.
+  InodeTable(const store::FileId& root, NodeIndex* index);
   ~InodeTable();
   InodeTable(const InodeTable&) = delete;
   InodeTable& operator=(const InodeTable&) = delete;
@@ -137,6 +140,8 @@ class InodeTable {
   void move(Node& node, Node& parent, std::string_view name);
   /// (names) No path leads to `node` any more.
   void mark_removed(Node& node);
+  /// (names) `node`, whatever kind it is, has the name `name` in `parent` now: for the index.
+  void note_place(const Node& node, const Node& parent, std::string_view name);
 
   void set_base_cache(Node& node, std::uint32_t epoch, const BaseDirectory& directory);
   std::optional<BaseDirectory> base_cache(const Node& node, std::uint32_t epoch) const;
@@ -179,7 +184,10 @@ class InodeTable {
   void release_if_unknown(Node* node);
   void leave_base_index(Node& node);
   void set_parent(Node& node, Node* parent, std::string_view name);
+  NodeId id_for(const store::FileId& file_id);
+  void write_place(const Node& node, const Node& parent, std::string_view name);
 
+  NodeIndex* const index_;
   mutable std::mutex mutex_;
   std::uint64_t next_id_ = static_cast<std::uint64_t>(kRootNode) + 1;
   std::unordered_map<NodeId, std::unique_ptr<Node>> nodes_;

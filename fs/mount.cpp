@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "base/file_io.h"
+#include "base/random.h"
 #include "fs/control.h"
 #include "fs/fuse_ops.h"
 #include "fs/mount_table.h"
@@ -29,6 +30,7 @@ constexpr unsigned kThreadsMax = 16;
 constexpr milliseconds kReadyDeadline{10'000};
 constexpr milliseconds kRingDeadline{500};
 constexpr milliseconds kPoll{1};
+constexpr milliseconds kBusyGrace{200};
 // Programs get this long to let go of a mount that is being taken away; requests that wait for the
 // repository end by their own deadline.
 constexpr milliseconds kReleaseGrace{2'000};
@@ -185,6 +187,11 @@ UniqueFd open_signals() {
   return UniqueFd(::signalfd(-1, &wanted, SFD_CLOEXEC));
 }
 
+std::uint32_t random_generation() {
+  SystemRandom random;
+  return static_cast<std::uint32_t>(random.number());
+}
+
 template <typename Condition>
 bool wait_until(milliseconds deadline, Condition condition) {
   const auto end = std::chrono::steady_clock::now() + deadline;
@@ -199,7 +206,13 @@ bool wait_until(milliseconds deadline, Condition condition) {
 
 struct Mount::State {
   State(View& viewed, MountOptions given, const Log& to)
-      : view(viewed), options(std::move(given)), log(to), shared{.view = viewed, .log = to} {}
+      : view(viewed),
+        options(std::move(given)),
+        log(to),
+        shared{.view = viewed,
+               .log = to,
+               .is_exported = options.is_exported,
+               .generation = options.is_exported ? 0 : random_generation()} {}
 
   Result<void> start();
   Result<void> wait_until_usable();
@@ -429,10 +442,21 @@ Error unmount_error(const MountedFilesystem& mounted) {
   return errno_error(mounted.mount_point.text, "unmount");
 }
 
+/// A df(1) that passes by holds a mount for a moment: that alone is not "in use".
+int umount_patiently(const HostPath& mount_point, int flags) {
+  int code = 0;
+  (void)wait_until(kBusyGrace, [&] {  // what counts is the last result
+    code = ::umount2(mount_point.c_str(), flags) == 0 ? 0 : errno;
+    return code != EBUSY;
+  });
+  errno = code;
+  return code == 0 ? 0 : -1;
+}
+
 Result<void> take_away_at(const MountedFilesystem& mounted, UnmountMode mode,
                           std::optional<ControlClient>& process) {
   const int flags = UMOUNT_NOFOLLOW | (mode == UnmountMode::kClean && process ? 0 : MNT_DETACH);
-  if (::umount2(mounted.mount_point.c_str(), flags) == 0) {
+  if (umount_patiently(mounted.mount_point, flags) == 0) {
     if (mode == UnmountMode::kLazy && process) {
       // Else it would serve for as long as a program has something open.
       (void)process->call({.verb = "stop", .fields = {}}, std::chrono::seconds(10));

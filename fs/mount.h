@@ -28,6 +28,7 @@ struct MountOptions {
   HostPath control_socket;     ///< registered, so that find_control_socket() finds it; absolute
   HostPath runtime_directory;  ///< "/run/satchel"
   bool is_read_only = false;
+  bool is_exported = false;  ///< the view finds nodes again: it has ViewContext::nodes
   TransportChoice transport = TransportChoice::kAuto;
 };
 

@@ -31,7 +31,7 @@ ViewState::ViewState(const ViewContext& context_in, std::shared_ptr<const BaseTr
                      std::unique_ptr<Upper> upper_in)
     : context(context_in),
       upper(std::move(upper_in)),
-      table(store::root_file_id()),
+      table(store::root_file_id(), context_in.nodes),
       base(std::move(base_in)) {}
 
 ViewState::~ViewState() = default;

@@ -96,6 +96,8 @@ class ContentSource {
   virtual Result<void> adopt(const store::ContentId& id, int directory_fd, const char* name) = 0;
 };
 
+class NodeIndex;
+
 /// What a view works with; all borrowed.
 struct ViewContext {
   store::TreeStore& trees;
@@ -104,6 +106,7 @@ struct ViewContext {
   const Clock& clock;
   Random& random;
   const Log& log;
+  NodeIndex* nodes = nullptr;  ///< of an exported mount: node ids outlast forget() and restart
 };
 
 class Upper;
@@ -122,6 +125,10 @@ class View final : public store::LiveUpper {
   void set_notifier(KernelNotifier* notifier);
 
   Result<NodeReply> lookup(NodeId parent, const Name& name);
+  /// An exported mount's node by an id that was given out before, even before a restart. Errors: ESTALE (the file is gone).
+  Result<NodeReply> find_again(NodeId node);
+  /// The directory that the directory `node` stands in; the root's is itself. Errors: as find_again(), ENOTDIR.
+  Result<NodeReply> find_parent(NodeId node);
   void forget(NodeId node, std::uint64_t lookups);
   Result<NodeStat> get_attributes(NodeId node);
   Result<NodeStat> set_attributes(NodeId node, std::optional<HandleId> handle, const AttributeChange& change, const Caller& caller);

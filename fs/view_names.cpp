@@ -171,6 +171,7 @@ Result<NodeReply> View::link(NodeId id, NodeId new_parent, const Name& new_name)
   SATCHEL_TRY(change.put_name(*directory, new_name, *edit));
   SATCHEL_TRY(change.commit());
   node->inode->is_linkable = false;
+  state_->table.note_place(*node, *directory, new_name.text());
   return state_->reply_with(std::move(node));
 }
 

@@ -102,6 +102,15 @@ Result<void> exchange(Change& change, const Rename& rename) {
   return {};
 }
 
+/// Memory follows: `node` stands there now.
+void follow(ViewState& view, Node& node, Node& directory, const Name& name) {
+  if (node.is_directory()) {
+    view.table.move(node, directory, name.text());
+  } else {
+    view.table.note_place(node, directory, name.text());
+  }
+}
+
 Result<void> rename_locked(ViewState& view, NodeId parent, const Name& name, NodeId new_parent,
                            const Name& new_name, RenameMode mode, const Caller& caller) {
   SATCHEL_ASSIGN(const NodeRef from_directory, view.require_directory(parent));
@@ -129,10 +138,8 @@ Result<void> rename_locked(ViewState& view, NodeId parent, const Name& name, Nod
   }
   SATCHEL_TRY(fault_point("upper.rename"));
   SATCHEL_TRY(change.commit());
-  if (from->is_directory()) view.table.move(*from, *to_directory, new_name.text());
-  if (mode == RenameMode::kExchange && to->is_directory()) {
-    view.table.move(*to, *from_directory, name.text());
-  }
+  follow(view, *from, *to_directory, new_name);
+  if (mode == RenameMode::kExchange) follow(view, *to, *from_directory, name);
   return {};
 }
 

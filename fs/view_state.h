@@ -97,6 +97,8 @@ struct ViewState {
   Result<NodeRef> node_of(Node& directory, const Name& name, const Child& child);
   /// The node of a directory that has a row, and those above it.
   Result<NodeRef> node_of_directory(UpperId id);
+  /// The node that had this id (view_export.cpp). Errors: ESTALE.
+  Result<NodeRef> recall(NodeId id);
   /// The directory of the view that shows the base directory `path`; empty if none does.
   Result<NodeRef> show_base_directory(const RelativePath& path);
   /// How many names of an untouched linked base file the view shows.

@@ -18,6 +18,7 @@
 #include "fs/daemon.h"
 #include "fs/mount_table.h"
 #include "fs/mount_verbs.h"
+#include "fs/node_index.h"
 #include "fs/upper.h"
 #include "redirector/rule_router.h"
 #include "store/import/importer.h"
@@ -39,6 +40,7 @@ struct Served {
   std::unique_ptr<store::RepositoryTreeStore> trees;
   std::unique_ptr<fs::ContentFetch> contents;
   std::unique_ptr<redirector::Router> router;
+  std::unique_ptr<fs::NodeIndex> nodes;
   std::unique_ptr<fs::View> view;
   std::unique_ptr<fs::Mount> mount;
   std::unique_ptr<fs::ControlServer> control;
@@ -128,12 +130,16 @@ Result<void> open_all(Served& served, const HostPath& folder, const std::string&
   if (!options.is_image) {
     SATCHEL_ASSIGN(upper, fs::Upper::open(opened.directory(), {root, 1, root}, served.log));
   }
+  if (options.is_exported) {
+    SATCHEL_ASSIGN(served.nodes, fs::NodeIndex::open(opened.directory() / "nodes", served.log));
+  }
   SATCHEL_ASSIGN(served.view, fs::View::open({.trees = *served.trees,
                                               .contents = *served.contents,
                                               .router = *served.router,
                                               .clock = served.clock,
                                               .random = served.random,
-                                              .log = served.log},
+                                              .log = served.log,
+                                              .nodes = served.nodes.get()},
                                              root, std::move(upper)));
   fs::MountOptions mount_options;
   mount_options.mount_point = folder / "mnt";
@@ -142,6 +148,7 @@ Result<void> open_all(Served& served, const HostPath& folder, const std::string&
   mount_options.control_socket = opened.control_socket();
   mount_options.runtime_directory = folder / "run";
   mount_options.is_read_only = options.is_image;
+  mount_options.is_exported = options.is_exported;
   mount_options.transport = options.transport;
   SATCHEL_ASSIGN(served.mount, fs::Mount::start(*served.view, mount_options, served.log));
   return {};

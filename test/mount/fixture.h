@@ -27,6 +27,7 @@ class MountFixture {
  public:
   struct Options {
     bool is_image = false;
+    bool is_exported = false;
     fs::TransportChoice transport = fs::TransportChoice::kAuto;
   };
 

@@ -121,6 +121,37 @@ TEST_SUITE("mount/lifecycle") {
     fixture.compare_trees();
   }
 
+  TEST_CASE("a program that looks at the mount for a moment does not keep it from going") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture(make_base);
+    fixture.mount();
+    const int held = ::open(fixture.mnt("dir").c_str(), O_RDONLY | O_DIRECTORY);
+    REQUIRE(held >= 0);
+    const pid_t passer_by = ::fork();
+    if (passer_by == 0) {
+      ::usleep(50'000);
+      ::_exit(0);
+    }
+    REQUIRE(::close(held) == 0);  // the child has it still
+    fixture.unmount();
+    REQUIRE(::waitpid(passer_by, nullptr, 0) == passer_by);
+  }
+
+  // libfuse once cancelled a thread that was closing a file for a release that the unmount brought,
+  // and the process died of it.
+  TEST_CASE("an unmount right after files were closed ends well, each time") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture(make_base);
+    for (int round = 0; round < 30; ++round) {
+      fixture.mount();
+      Place view(fixture.folder("mnt").text);
+      for (int number = 0; number < 40; ++number) {
+        view.write("new" + std::to_string(number), "bytes", O_WRONLY | O_CREAT);
+      }
+      fixture.unmount();  // checks that the process ended with 0
+    }
+  }
+
   TEST_CASE("a mount in use is not unmounted, unless lazily or by abort") {
     SATCHEL_NEEDS_MOUNT();
     MountFixture fixture(make_base);
