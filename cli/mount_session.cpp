@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "base/guarded.h"
+#include "base/sha256.h"
 #include "cli/path_provenance.h"
 #include "cli/relabel.h"
 #include "cli/round_fields.h"
@@ -15,6 +16,7 @@
 #include "fs/content_fetch.h"
 #include "fs/mount_verbs.h"
 #include "fs/node_index.h"
+#include "fs/scratch.h"
 #include "fs/upper.h"
 #include "redirector/live_router.h"
 #include "redirector/rule_router.h"
@@ -59,10 +61,14 @@ class MountSession {
     SATCHEL_TRY(open_view());
     SATCHEL_ASSIGN(policies::RuleSet rules, load_rules(fs::ViewReader(*view_), options_.rules));
     use_rules(std::move(rules));
+    SATCHEL_TRY(view_->empty_scratch());  // what a crash left
     return start(slot);
   }
 
-  Result<void> serve() { return mount_->serve(); }
+  Result<void> serve() {
+    SATCHEL_TRY(mount_->serve());
+    return view_->empty_scratch();
+  }
 
  private:
   struct State {
@@ -118,9 +124,20 @@ class MountSession {
     SATCHEL_ASSIGN(const fs::UpperBase newest, base_of(record));
     // A store that has been used before stands on the version that it knows.
     SATCHEL_ASSIGN(auto upper, fs::Upper::open(client_->directory(), newest, log_));
+    if (auto made = fs::Scratch::make(options_.scratch_parent, scratch_name(), log_)) {
+      scratch_.emplace(*std::move(made));
+      SATCHEL_ASSIGN(UniqueFd folder, scratch_->open());
+      upper->use_scratch(std::move(folder));
+    }
     const RootId base = upper->base().root;
     SATCHEL_ASSIGN(view_, fs::View::open(context, base, std::move(upper)));
     return count_conflicts();
+  }
+
+  /// One for each workspace of each store, whose owner no other process is at the same time.
+  [[nodiscard]] std::string scratch_name() const {
+    const std::string place = client_->directory().text;
+    return "satchel-" + to_hex(sha256(as_bytes(place))).substr(0, 32);
   }
 
   Result<fs::UpperBase> base_of(const RefRecord& record) {
@@ -268,6 +285,7 @@ class MountSession {
     SATCHEL_ASSIGN(policies::RuleSet rules, load_rules(reader, options_.rules));
     if (fs::find_field(request.fields, "dry_run") != "yes") {
       const bool is_other = use_rules(std::move(rules));
+      SATCHEL_TRY(view_->keep_what_left_scratch());
       return ControlFields{{"id", router_.rules_id().hex()}, {"changed", is_other ? "yes" : "no"}};
     }
     const auto next = redirector::make_router(std::move(rules));
@@ -306,6 +324,7 @@ class MountSession {
 
   static std::string state_of(const ControlFields& live, const std::optional<Entry>& base,
                               const policies::Decision& decision) {
+    if (decision.action == policies::Action::kDiscard) return "gone at the end of the mount";
     if (!decision.travels()) return "stays on this device";
     const bool is_there = find_number(live, "kind") != 0;
     if (!is_there) return base ? "deleted here, not yet synced" : "absent";
@@ -333,6 +352,7 @@ class MountSession {
   std::optional<store::RepositoryTreeStore> trees_;
   std::optional<fs::ContentFetch> contents_;
   std::unique_ptr<fs::NodeIndex> nodes_;
+  std::optional<fs::Scratch> scratch_;
   std::unique_ptr<fs::View> view_;
   std::unique_ptr<fs::Mount> mount_;
   std::unique_ptr<fs::ControlServer> control_;

@@ -24,6 +24,7 @@ struct MountSessionOptions {
   HostPath mount_point;
   HostPath runtime_directory;
   HostPath temporary_directory;
+  HostPath scratch_parent{"/dev/shm"};      ///< a tmpfs, for what rules discard
   std::optional<store::RefName> user;       ///< a workspace …
   std::optional<syncer::RefVersion> image;  ///< … or an image, read-only
   std::string machine_id;

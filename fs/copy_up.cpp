@@ -31,6 +31,7 @@ class CopyUpTurn {
 struct Holding {
   std::shared_ptr<Inode> inode;  ///< null: an entry of the base
   bool has_own_bytes = false;
+  bool is_scratch = false;
   store::ContentId content;  ///< if it has no own bytes
 };
 
@@ -43,10 +44,16 @@ Result<Holding> holding_of(ViewState& view, Node& node) {
     const auto& content = node.inode->row.content;
     return Holding{.inode = node.inode,
                    .has_own_bytes = !content,
+                   .is_scratch = node.inode->row.is_scratch,
                    .content = content.value_or(store::ContentId{})};
   }
   SATCHEL_ASSIGN(const auto located, view.base_entry(node));
-  return Holding{.inode = nullptr, .has_own_bytes = false, .content = located.entry.content};
+  const bool is_scratch =
+      node.parent != nullptr && view.discards(*node.parent, Name::checked(node.name));
+  return Holding{.inode = nullptr,
+                 .has_own_bytes = false,
+                 .is_scratch = is_scratch,
+                 .content = located.entry.content};
 }
 
 /// Makes `fd` hold `content`, and both outlast a power cut: else an append to a base file could
@@ -72,7 +79,8 @@ Result<std::shared_ptr<Inode>> ViewState::own_bytes(Node& node, CopyUp what) {
     } else {
       SATCHEL_ASSIGN(id, upper->next_number());
     }
-    SATCHEL_ASSIGN(const UniqueFd fd, upper->create_bytes(id));
+    const auto place = holding.is_scratch ? Upper::Place::kScratch : Upper::Place::kUpper;
+    SATCHEL_ASSIGN(const UniqueFd fd, upper->create_bytes(id, place));
     const bool copies = what == CopyUp::kContent && !holding.content.is_empty();
     if (copies) {
       if (auto copied = copy_content(*this, holding.content, id, fd.get()); !copied) {
@@ -89,6 +97,7 @@ Result<std::shared_ptr<Inode>> ViewState::own_bytes(Node& node, CopyUp what) {
     if (!node.inode) change.number_next(id);
     SATCHEL_ASSIGN(Change::Edit * edit, change.edit(node));
     edit->row.content.reset();
+    edit->row.is_scratch = holding.is_scratch;
     edit->size = copies ? holding.content.size : 0;
     SATCHEL_TRY(fault_point("upper.copy_up"));
     SATCHEL_TRY(change.commit());

@@ -8,6 +8,7 @@
 
 #include "base/encoding.h"
 #include "base/file_io.h"
+#include "store/sparse_file.h"
 
 namespace satchel::fs {
 namespace {
@@ -42,6 +43,23 @@ Result<UpperBase> decode_base(std::string_view value) {
   SATCHEL_ASSIGN(base.image_root, in.get_digest<store::RootId>());
   SATCHEL_TRY(in.expect_end());
   return base;
+}
+
+Result<void> copy_sparse(int from, int to, std::uint64_t size) {
+  if (::ftruncate(to, static_cast<off_t>(size)) != 0) {
+    return file_error({}, "make room for a changed file");
+  }
+  std::uint64_t position = 0;
+  return store::visit_sparse_file(from, size,
+                                  {.data = [&](Bytes bytes) -> Result<void> {
+                                     SATCHEL_TRY(pwrite_all(to, bytes, position));
+                                     position += bytes.size();
+                                     return {};
+                                   },
+                                   .hole = [&](std::uint64_t bytes) -> Result<void> {
+                                     position += bytes;
+                                     return {};
+                                   }});
 }
 
 Result<std::optional<std::uint64_t>> get_number(const MetadataDb& db, store::Family family,
@@ -246,11 +264,16 @@ std::string Upper::bytes_name(UpperId id) {
 }
 
 int Upper::bytes_folder(UpperId id) const {
-  return folders_[id % kFolders].get();
+  return is_scratch(id) ? scratch_.get() : folders_[id % kFolders].get();
 }
 
-Result<UniqueFd> Upper::create_bytes(UpperId id) {
+bool Upper::is_scratch(UpperId id) const {
+  return scratch_.valid() && scratch_ids_.lock_shared()->contains(id);
+}
+
+Result<UniqueFd> Upper::create_bytes(UpperId id, Place place) {
   const std::string name = bytes_name(id);
+  if (place == Place::kScratch && scratch_.valid()) scratch_ids_.lock()->insert(id);
   UniqueFd fd(::openat(bytes_folder(id), name.c_str(),
                        O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.valid()) return file_error({}, "make a changed file");
@@ -268,7 +291,29 @@ Result<void> Upper::remove_bytes(UpperId id) {
   if (::unlinkat(bytes_folder(id), bytes_name(id).c_str(), 0) != 0 && errno != ENOENT) {
     return file_error({}, "remove a changed file");
   }
+  if (scratch_.valid()) scratch_ids_.lock()->erase(id);
   return {};
+}
+
+Result<UniqueFd> Upper::keep_bytes(UpperId id) {
+  SATCHEL_ASSERT(is_scratch(id));
+  const std::string name = bytes_name(id);
+  const int folder = folders_[id % kFolders].get();
+  SATCHEL_ASSIGN(const UniqueFd from, open_bytes(id, O_RDONLY));
+  struct stat found {};
+  if (::fstat(from.get(), &found) != 0) return file_error({}, "look at a changed file");
+  UniqueFd kept(
+      ::openat(folder, name.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!kept.valid()) return file_error({}, "make a changed file");
+  auto copied = copy_sparse(from.get(), kept.get(), static_cast<std::uint64_t>(found.st_size));
+  if (copied) copied = fsync_fd(kept.get());
+  if (copied) copied = fsync_directory(folder);
+  if (!copied) {
+    (void)::unlinkat(folder, name.c_str(), 0);  // the error that counts is the copy's
+    return std::move(copied).error();
+  }
+  SATCHEL_TRY(remove_bytes(id));
+  return kept;
 }
 
 Result<void> Upper::sync_filesystem() const {

@@ -7,9 +7,12 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
+#include "base/guarded.h"
 #include "base/log.h"
 #include "base/unique_fd.h"
 #include "fs/upper_rows.h"
@@ -43,7 +46,8 @@ struct PositionedName {
 ///
 /// After an unclean stop open() trusts the files in upper/ before the rows: size, and mtime where
 /// the file changed after its row, come from the file; files without a row are removed; a row whose
-/// file did not survive a power cut gets an empty one.
+/// file did not survive a power cut gets an empty one. Rows of scratch files are left as they are:
+/// View::empty_scratch() takes them away.
 ///
 /// Thread-safe. One process at a time (EBUSY/kStoreInUse). Errors of all: ENOSPC/kNoSpace, EROFS,
 /// EIO, EUCLEAN.
@@ -94,8 +98,17 @@ class Upper {
                      store::Durability durability = store::Durability::kProcessCrash);
   Result<void> sync();
 
+  /// A folder in memory for bytes that are to go with the process. To be called before the first
+  /// create_bytes(); without it they are in upper/ like others.
+  void use_scratch(UniqueFd folder) { scratch_ = std::move(folder); }
+  enum class Place : std::uint8_t { kUpper, kScratch };
   /// An empty file for the bytes of `id`, open for reading and writing. An older one is replaced.
-  Result<UniqueFd> create_bytes(UpperId id);
+  Result<UniqueFd> create_bytes(UpperId id, Place place = Place::kUpper);
+  /// The bytes of `id` are in the scratch folder.
+  [[nodiscard]] bool is_scratch(UpperId id) const;
+  /// Copies the bytes of `id` out of the scratch folder; durable on return. What is open for the
+  /// old file stays with it. Nobody writes to it meanwhile.
+  Result<UniqueFd> keep_bytes(UpperId id);
   /// Errors: ENOENT (never created, or removed).
   Result<UniqueFd> open_bytes(UpperId id, int flags) const;
   Result<void> remove_bytes(UpperId id);
@@ -127,6 +140,8 @@ class Upper {
   store::MetadataDb db_;
   UniqueFd files_;
   std::vector<UniqueFd> folders_;
+  UniqueFd scratch_;
+  Guarded<std::unordered_set<UpperId>, std::shared_mutex> scratch_ids_;
   const Log* log_;
   mutable std::mutex mutex_;  // base_, next_number_, reserved_
   UpperBase base_;

@@ -43,7 +43,7 @@ Result<std::uint64_t> Upper::remove_orphans(std::size_t folder) {
     const auto id = parse_bytes_name(name);
     if (id && bytes_folder(*id) == folders_[folder].get()) {
       SATCHEL_ASSIGN(const auto row, find_row(*id));
-      if (row && row->has_own_bytes()) continue;
+      if (row && row->has_own_bytes() && !row->is_scratch) continue;
     }
     if (::unlinkat(folders_[folder].get(), entry->d_name, 0) != 0) {
       return file_error({}, "remove a changed file that nothing refers to");
@@ -97,7 +97,8 @@ Result<std::uint64_t> Upper::repair_rows() {
         error = std::move(row).error();
         return store::MetadataDb::Walk::kStop;
       }
-      if (row->has_own_bytes()) rows.emplace_back(decode_key(key), *std::move(row));
+      if (row->has_own_bytes() && !row->is_scratch)
+        rows.emplace_back(decode_key(key), *std::move(row));
       return store::MetadataDb::Walk::kContinue;
     }));
     if (error) return std::move(*error);

@@ -14,6 +14,7 @@ enum RowFlag : std::uint8_t {
   kHasBasePath = 2,
   kOwnAttributes = 4,
   kHasOrigin = 8,
+  kScratch = 16,
 };
 
 Error contradiction(std::string message) {
@@ -103,7 +104,8 @@ std::string encode_row(const InodeRow& row) {
   out.put_u8(kRowVersion).put_u8(static_cast<std::uint8_t>(row.kind));
   out.put_u8(static_cast<std::uint8_t>(
       (row.content ? kHasContent : 0) | (row.base_path ? kHasBasePath : 0) |
-      (row.own_attributes ? kOwnAttributes : 0) | (row.origin ? kHasOrigin : 0)));
+      (row.own_attributes ? kOwnAttributes : 0) | (row.origin ? kHasOrigin : 0) |
+      (row.is_scratch ? kScratch : 0)));
   out.put_raw(row.file_id.bytes).put_varint(row.mode).put_varint(row.uid).put_varint(row.gid);
   put_time(out, row.btime);
   out.put_text(store::encode_xattrs(row.xattrs)).put_text(row.target);
@@ -131,6 +133,7 @@ Result<InodeRow> decode_row(std::string_view value) {
   SATCHEL_ASSIGN(row.kind, get_kind(in));
   SATCHEL_ASSIGN(const auto flags, in.get_u8());
   row.own_attributes = (flags & kOwnAttributes) != 0;
+  row.is_scratch = (flags & kScratch) != 0;
   SATCHEL_ASSIGN(row.file_id.bytes, in.get_array<16>());
   SATCHEL_ASSIGN(const auto mode, in.get_varint_up_to(07777));
   row.mode = static_cast<std::uint16_t>(mode);

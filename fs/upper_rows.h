@@ -49,6 +49,8 @@ struct InodeRow {
   /// Files with bytes of their own: mtime of the file in upper/ when this row was written. If it
   /// has moved after a crash, `live` is older than the bytes.
   Timestamp bytes_mtime;
+  /// Files: their own bytes are, or will be, in scratch: rules discard them.
+  bool is_scratch = false;
   /// Directories: where they stand.
   UpperId parent = 0;
   std::string name;

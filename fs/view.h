@@ -176,6 +176,11 @@ class View final : public store::LiveUpper {
   Result<void> set_xattr(NodeId node, const std::string& name, std::string_view value, XattrMode mode);
   Result<void> remove_xattr(NodeId node, const std::string& name);
 
+  /// Takes away all that rules discard: at the end, and at the start, where a crash left some.
+  Result<void> empty_scratch();
+  /// After rules have changed: what they no longer discard is in the store from now on.
+  Result<void> keep_what_left_scratch();
+
   Result<FilesystemStat> filesystem_stat();
   /// Everything acknowledged so far is on the medium.
   Result<void> sync_all();

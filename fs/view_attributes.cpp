@@ -145,6 +145,7 @@ Result<NodeStat> View::set_attributes(NodeId id, std::optional<HandleId> handle,
     } else {
       SATCHEL_ASSIGN(node, state_->require(id));
     }
+    SATCHEL_TRY(state_->check_change(*node));
   }
   if (change.size) SATCHEL_TRY(state_->truncate(*node, *change.size, change.kill_suid));
 

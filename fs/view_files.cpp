@@ -110,6 +110,9 @@ Result<OpenReply> View::open_file(NodeId id, int flags) {
   {
     const std::shared_lock lock(state_->names);
     SATCHEL_ASSIGN(node, state_->require(id));
+    if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0) {
+      SATCHEL_TRY(state_->check_change(*node));
+    }
   }
   return state_->open_node(std::move(node), flags);
 }
@@ -133,6 +136,7 @@ Result<View::Created> View::create(NodeId parent, const Name& name, mode_t mode,
       SATCHEL_ASSIGN(InodeRow row, state_->new_row(*directory, store::Kind::kFile, mode, caller,
                                                    state_->context.clock.now()));
       if ((flags & O_ACCMODE) != O_RDONLY) row.content.reset();  // written to at once, most often
+      row.is_scratch = state_->discards(*directory, name);
       SATCHEL_ASSIGN(node, state_->add_child(*directory, name, std::move(row)));
       flags &= ~O_TRUNC;
     }
@@ -159,6 +163,8 @@ Result<View::Created> View::create_unnamed(NodeId parent, mode_t mode, int flags
     SATCHEL_ASSIGN(InodeRow row, state_->new_row(*directory, store::Kind::kFile, mode, caller,
                                                  state_->context.clock.now()));
     row.names = 0;
+    // It has no name, so it is discarded where any name would be.
+    row.is_scratch = state_->discards(*directory, Name::checked("tmpfile"));
     Change change(*state_);
     SATCHEL_ASSIGN(const Change::Edit* added, change.add(std::move(row), /*is_stored=*/false));
     const std::shared_ptr<Inode> inode = added->inode;
@@ -321,6 +327,11 @@ Result<std::size_t> copy_bytes(int from, std::uint64_t from_offset, int to, std:
   auto in = static_cast<off_t>(from_offset);
   auto out = static_cast<off_t>(to_offset);
   const ssize_t copied = ::copy_file_range(from, &in, to, &out, length, 0);
+  if (copied < 0 && errno == EXDEV) {  // one of them is in scratch
+    std::vector<std::byte> buffer(std::min(length, kCopyStepBytes));
+    SATCHEL_ASSIGN(const std::size_t known, pread_all(from, buffer, from_offset));
+    return pwrite_some(to, Bytes(buffer).first(known), to_offset);
+  }
   if (copied < 0) return file_error({}, "copy between changed files");
   return static_cast<std::size_t>(copied);
 }

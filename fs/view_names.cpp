@@ -26,17 +26,23 @@ void View::forget(NodeId id, std::uint64_t lookups) {
   state_->settle();
 }
 
-// The one place where a rule can refuse a name. What else rules say matters to the snapshot.
+// What else rules say matters to the snapshot, and to where bytes are.
 Result<void> ViewState::check_rules(const Node& directory, const Name& name,
                                     store::Kind kind) const {
   const RelativePath path = path_of(directory) / name;
   const policies::Decision decision = context.router.decide(path, kind);
   if (decision.action != policies::Action::kDeny) return {};
-  context.log.debug("denied by rule path={} rule={}", path.absolute(), decision.origin);
+  context.log.warn("denied by rule rule={}", decision.origin);
+  context.log.debug("denied by rule path={}", path.absolute());
   return Error{.code = EPERM,
                .sat = Sat::kDenied,
                .message = "a redirect rule denies this path",
                .path = path.absolute()};
+}
+
+Result<void> ViewState::check_change(const Node& node) const {
+  if (node.parent == nullptr || node.is_removed) return {};
+  return check_rules(*node.parent, Name::checked(node.name), node.kind);
 }
 
 Result<InodeRow> ViewState::new_row(Node& parent, store::Kind kind, mode_t mode,
@@ -86,6 +92,7 @@ Result<InodeRow> ViewState::new_row(Node& parent, store::Kind kind, mode_t mode,
 Result<NodeRef> ViewState::add_child(Node& parent, const Name& name, InodeRow row) {
   const store::Kind kind = row.kind;
   const bool has_bytes = row.has_own_bytes();
+  const auto place = row.is_scratch ? Upper::Place::kScratch : Upper::Place::kUpper;
   Change change(*this);
   SATCHEL_ASSIGN(Change::Edit * directory, change.edit_names(parent));
   if (kind == store::Kind::kDirectory) {
@@ -96,7 +103,7 @@ Result<NodeRef> ViewState::add_child(Node& parent, const Name& name, InodeRow ro
   SATCHEL_ASSIGN(Change::Edit * added, change.add(std::move(row)));
   SATCHEL_TRY(change.put_name(parent, name, *added));
   const std::shared_ptr<Inode> inode = added->inode;
-  if (has_bytes) SATCHEL_TRY(upper->create_bytes(inode->id));
+  if (has_bytes) SATCHEL_TRY(upper->create_bytes(inode->id, place));
   SATCHEL_TRY(fault_point("upper.create"));
   if (auto committed = change.commit(); !committed) {
     if (has_bytes) (void)upper->remove_bytes(inode->id);  // else it is an orphan: found at open
@@ -165,6 +172,7 @@ Result<NodeReply> View::link(NodeId id, NodeId new_parent, const Name& new_name)
     edit->is_stored = true;  // O_TMPFILE gets its first name
   }
   if (edit->row.names >= kNamesMax) return errno_answer(EMLINK);
+  SATCHEL_TRY(state_->place_moved(change, *node, ViewState::path_of(*directory) / new_name));
   ++edit->row.names;
   edit->ctime = change.now();
   SATCHEL_TRY(change.edit_names(*directory));
@@ -209,6 +217,7 @@ Result<void> remove_name(ViewState& state, NodeId parent, const Name& name, bool
   SATCHEL_ASSIGN(const NodeRef directory, state.require_directory(parent));
   SATCHEL_ASSIGN(const auto child, state.find_child(*directory, name));
   if (!child) return errno_answer(ENOENT);
+  SATCHEL_TRY(state.check_rules(*directory, name, child->kind));
   SATCHEL_ASSIGN(const NodeRef node, state.node_of(*directory, name, *child));
   if (node->is_directory() != is_directory) return errno_answer(is_directory ? ENOTDIR : EISDIR);
   if (is_directory) {

@@ -27,6 +27,7 @@ struct Rename {
 };
 
 Result<void> check(ViewState& view, const Rename& rename, RenameMode mode) {
+  SATCHEL_TRY(view.check_rules(rename.from_directory, rename.from_name, rename.from.kind));
   if (rename.to != nullptr && mode == RenameMode::kNoReplace) return errno_answer(EEXIST);
   if (rename.to == nullptr && mode == RenameMode::kExchange) return errno_answer(ENOENT);
   if (rename.to_directory.is_removed) return errno_answer(ENOENT);
@@ -135,6 +136,10 @@ Result<void> rename_locked(ViewState& view, NodeId parent, const Name& name, Nod
     SATCHEL_TRY(exchange(change, rename));
   } else {
     SATCHEL_TRY(replace(view, change, rename, mode, caller));
+  }
+  SATCHEL_TRY(view.place_moved(change, *from, ViewState::path_of(*to_directory) / new_name));
+  if (mode == RenameMode::kExchange) {
+    SATCHEL_TRY(view.place_moved(change, *to, ViewState::path_of(*from_directory) / name));
   }
   SATCHEL_TRY(fault_point("upper.rename"));
   SATCHEL_TRY(change.commit());

@@ -127,6 +127,22 @@ struct ViewState {
                                const Caller& caller,
                                const std::function<void(InodeRow&)>& complete);
   Result<void> remove_child(Change& change, Node& directory, const Name& name, Node& child);
+  /// EPERM if a rule says `deny` of what is there.
+  Result<void> check_change(const Node& node) const;
+
+  // What rules discard (view_scratch.cpp). `names` is held exclusively, but for discards().
+  [[nodiscard]] bool discards(const RelativePath& path, store::Kind kind) const;
+  /// Of `name` in `directory`, for new bytes.
+  [[nodiscard]] bool discards(const Node& directory, const Name& name) const;
+  /// The bytes of `inode` are in upper/ from now on, for descriptors that are open too.
+  Result<void> keep_bytes(Inode& inode);
+  /// The same for a row, as a part of `change`; nothing if it is no scratch file.
+  Result<void> leave_scratch(Change& change, UpperId id);
+  /// The same for each file below a directory, which is or will be `path`, that rules do not
+  /// discard.
+  Result<void> leave_scratch_below(Change& change, UpperId directory, const RelativePath& path);
+  /// What is moved or linked to `path` leaves scratch where rules do not discard it there.
+  Result<void> place_moved(Change& change, Node& moved, const RelativePath& path);
 
   // Bytes (view_files.cpp, copy_up.cpp). `names` is not held.
   Result<std::shared_ptr<const UniqueFd>> bytes_of(Inode& inode);

@@ -84,6 +84,7 @@ Result<void> View::set_xattr(NodeId id, const std::string& name, std::string_vie
   if (value.size() > kValueBytesMax) return errno_answer(E2BIG);
   const std::unique_lock lock(state_->names);
   SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
+  SATCHEL_TRY(state_->check_change(*node));
   SATCHEL_ASSIGN(const auto existing, xattrs_of(*state_, *node));
   if (mode == XattrMode::kCreate && existing.contains(name)) return errno_answer(EEXIST);
   if (mode == XattrMode::kReplace && !existing.contains(name)) return errno_answer(ENODATA);
@@ -107,6 +108,7 @@ Result<void> View::remove_xattr(NodeId id, const std::string& name) {
   SATCHEL_TRY(check_name(name));
   const std::unique_lock lock(state_->names);
   SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
+  SATCHEL_TRY(state_->check_change(*node));
   SATCHEL_ASSIGN(const auto existing, xattrs_of(*state_, *node));
   if (!existing.contains(name)) return errno_answer(ENODATA);
   Change change(*state_);

@@ -1,0 +1,186 @@
+// What rules discard: its bytes are in scratch, and all of it goes at the end of the mount.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "base/file_io.h"
+#include "fs/change.h"
+#include "fs/view_state.h"
+
+namespace satchel::fs {
+namespace {
+
+constexpr std::size_t kBatchNames = 1024;
+
+/// All changed names of a directory but whiteouts.
+Result<std::vector<NamedDentry>> names_in(const Upper& upper, UpperId directory) {
+  std::vector<NamedDentry> found;
+  std::string from;
+  for (bool more = true; more;) {
+    SATCHEL_ASSIGN(auto names, upper.list_dentries(directory, from, kBatchNames));
+    more = names.size() == kBatchNames;
+    if (more) from = names.back().name + '\0';
+    for (NamedDentry& name : names) {
+      if (!name.dentry.is_whiteout()) found.push_back(std::move(name));
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+bool ViewState::discards(const RelativePath& path, store::Kind kind) const {
+  return context.router.decide(path, kind).action == policies::Action::kDiscard;
+}
+
+bool ViewState::discards(const Node& directory, const Name& name) const {
+  return !directory.is_removed && discards(path_of(directory) / name, store::Kind::kFile);
+}
+
+Result<void> ViewState::keep_bytes(Inode& inode) {
+  const std::lock_guard io_lock(inode.io_mutex);
+  const std::lock_guard live_lock(inode.live_mutex);
+  if (!upper->is_scratch(inode.id)) return {};
+  SATCHEL_ASSIGN(const UniqueFd fd, upper->keep_bytes(inode.id));
+  // Whoever has the file open goes on with the same descriptor, which is the kept file's now.
+  const auto open = inode.bytes.lock();
+  if (open && ::dup3(fd.get(), open->get(), O_CLOEXEC) < 0) {
+    return file_error({}, "open a file that left the scratch memory");
+  }
+  return {};
+}
+
+Result<void> ViewState::leave_scratch(Change& change, UpperId id) {
+  const NodeRef node = table.find_upper(id);
+  if (node) {
+    SATCHEL_ASSIGN(Change::Edit * edit, change.edit(*node));
+    if (!edit->row.is_scratch) return {};
+    SATCHEL_TRY(keep_bytes(*node->inode));
+    edit->row.is_scratch = false;
+    return {};
+  }
+  SATCHEL_ASSIGN(auto row, upper->find_row(id));
+  if (!row || !row->is_scratch) return {};
+  if (upper->is_scratch(id)) SATCHEL_TRY(upper->keep_bytes(id));
+  row->is_scratch = false;
+  Upper::put_row(change.batch(), id, *row);
+  return {};
+}
+
+Result<void> ViewState::leave_scratch_below(Change& change, UpperId directory,
+                                            const RelativePath& path) {
+  std::vector<std::pair<UpperId, RelativePath>> directories{{directory, path}};
+  while (!directories.empty()) {
+    const auto [id, at] = std::move(directories.back());
+    directories.pop_back();
+    SATCHEL_ASSIGN(const auto changed, names_in(*upper, id));
+    for (const NamedDentry& name : changed) {
+      RelativePath child = at / Name::checked(name.name);
+      if (name.dentry.kind == store::Kind::kDirectory) {
+        directories.emplace_back(name.dentry.child, std::move(child));
+      } else if (name.dentry.kind == store::Kind::kFile && !discards(child, name.dentry.kind)) {
+        SATCHEL_TRY(leave_scratch(change, name.dentry.child));
+      }
+    }
+  }
+  return {};
+}
+
+Result<void> ViewState::place_moved(Change& change, Node& moved, const RelativePath& path) {
+  if (moved.is_directory()) {
+    if (!moved.inode) return {};  // all of it is the base's
+    return leave_scratch_below(change, moved.inode->id, path);
+  }
+  if (moved.kind != store::Kind::kFile) return {};
+  SATCHEL_ASSIGN(Change::Edit * edit, change.edit(moved));
+  if (!discards(path, moved.kind)) return leave_scratch(change, edit->inode->id);
+  if (edit->row.content) edit->row.is_scratch = true;  // bytes of its own will be there
+  return {};
+}
+
+namespace {
+
+/// Takes away what is discarded, deepest first.
+class Emptying {
+ public:
+  explicit Emptying(ViewState& view) : view_(view) {}
+
+  Result<void> run() { return empty(*view_.table.root(), {}); }
+  [[nodiscard]] std::uint64_t removed() const { return removed_; }
+
+ private:
+  Result<void> empty(Node& directory, const RelativePath& path) {
+    SATCHEL_ASSIGN(const auto names, names_in(*view_.upper, directory.inode->id));
+    std::vector<NamedDentry> going;
+    for (const NamedDentry& name : names) {
+      const RelativePath child = path / Name::checked(name.name);
+      if (name.dentry.kind == store::Kind::kDirectory) {
+        SATCHEL_ASSIGN(const bool goes, empty_directory(name.dentry.child, child));
+        if (goes) going.push_back(name);
+        continue;
+      }
+      SATCHEL_ASSIGN(const bool goes, goes_away(name.dentry, child));
+      if (goes) going.push_back(name);
+    }
+    if (going.empty()) return {};
+    removed_ += going.size();
+    Change change(view_);
+    std::vector<NodeRef> held;
+    for (const NamedDentry& name : going) {
+      const Name text = Name::checked(name.name);
+      SATCHEL_ASSIGN(const auto child, view_.find_child(directory, text));
+      SATCHEL_ASSERT(child.has_value());
+      SATCHEL_ASSIGN(NodeRef node, view_.node_of(directory, text, *child));
+      SATCHEL_TRY(view_.remove_child(change, directory, text, *node));
+      held.push_back(std::move(node));
+    }
+    return change.commit();
+  }
+
+  /// Files whose bytes were in a scratch that is gone have nothing left to be kept.
+  Result<bool> goes_away(const Dentry& dentry, const RelativePath& path) {
+    if (view_.discards(path, dentry.kind)) return true;
+    if (dentry.kind != store::Kind::kFile) return false;
+    SATCHEL_ASSIGN(const auto row, view_.upper->find_row(dentry.child));
+    return row && row->is_scratch && row->has_own_bytes() && !view_.upper->is_scratch(dentry.child);
+  }
+
+  Result<bool> empty_directory(UpperId id, const RelativePath& path) {
+    SATCHEL_ASSIGN(const NodeRef node, view_.node_of_directory(id));
+    SATCHEL_TRY(empty(*node, path));
+    if (node->inode->row.base_path || !view_.discards(path, store::Kind::kDirectory)) return false;
+    return view_.is_empty(*node);
+  }
+
+  ViewState& view_;
+  std::uint64_t removed_ = 0;
+};
+
+}  // namespace
+
+Result<void> View::empty_scratch() {
+  if (!state_->upper) return {};
+  {
+    const std::unique_lock lock(state_->names);
+    Emptying emptying(*state_);
+    SATCHEL_TRY(emptying.run());
+    if (emptying.removed() > 0) {
+      state_->context.log.info("discarded names={}", emptying.removed());
+    }
+  }
+  state_->settle();
+  return {};
+}
+
+Result<void> View::keep_what_left_scratch() {
+  if (!state_->upper) return {};
+  const std::unique_lock lock(state_->names);
+  Change change(*state_);
+  SATCHEL_TRY(state_->leave_scratch_below(change, kRootUpper, {}));
+  return change.commit();
+}
+
+}  // namespace satchel::fs
