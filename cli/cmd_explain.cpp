@@ -5,10 +5,10 @@
 #include <memory>
 
 #include "cli/command.h"
+#include "cli/live_fields.h"
 #include "cli/mount_client.h"
 #include "cli/output.h"
 #include "fs/mount_table.h"
-#include "store/entry.h"
 
 namespace satchel::cli {
 namespace {
@@ -17,35 +17,17 @@ struct Options {
   HostPath path;
 };
 
-store::Kind kind_of(mode_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFDIR:
-      return store::Kind::kDirectory;
-    case S_IFLNK:
-      return store::Kind::kSymlink;
-    case S_IFCHR:
-      return store::Kind::kCharDevice;
-    case S_IFBLK:
-      return store::Kind::kBlockDevice;
-    case S_IFIFO:
-      return store::Kind::kFifo;
-    case S_IFSOCK:
-      return store::Kind::kSocket;
-    default:
-      return store::Kind::kFile;
-  }
-}
-
 /// What is there now; without it only the path can be explained.
 void add_live(fs::ControlFields& fields, const HostPath& path) {
-  struct stat stat {};
-  if (::lstat(path.c_str(), &stat) != 0) return;
-  fields.emplace_back("kind", std::to_string(static_cast<unsigned>(kind_of(stat.st_mode))));
-  fields.emplace_back("mode", std::to_string(stat.st_mode & 07777U));
-  fields.emplace_back("uid", std::to_string(stat.st_uid));
-  fields.emplace_back("gid", std::to_string(stat.st_gid));
-  fields.emplace_back("size", std::to_string(stat.st_size));
-  fields.emplace_back("mtime", fmt::format("{}.{:09}", stat.st_mtim.tv_sec, stat.st_mtim.tv_nsec));
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) != 0) return;
+  fs::NodeStat stat;
+  stat.mode = found.st_mode;
+  stat.uid = found.st_uid;
+  stat.gid = found.st_gid;
+  stat.size = static_cast<std::uint64_t>(found.st_size);
+  stat.mtime = Timestamp::from(found.st_mtim);
+  for (auto& field : live_fields(stat)) fields.push_back(std::move(field));
 }
 
 Result<Outcome> explain(Session& session, const Options& options) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
 #include <utility>
@@ -9,6 +11,7 @@
 
 #include "base/guarded.h"
 #include "base/sha256.h"
+#include "cli/live_fields.h"
 #include "cli/path_provenance.h"
 #include "cli/relabel.h"
 #include "cli/round_fields.h"
@@ -62,6 +65,8 @@ class MountSession {
     SATCHEL_ASSIGN(policies::RuleSet rules, load_rules(fs::ViewReader(*view_), options_.rules));
     use_rules(std::move(rules));
     SATCHEL_TRY(view_->empty_scratch());  // what a crash left
+    view_->set_explainer([this](const RelativePath& path, const fs::NodeStat& stat,
+                                std::string_view key) { return explain_key(path, stat, key); });
     return start(slot);
   }
 
@@ -267,6 +272,20 @@ class MountSession {
       fields.emplace_back("version", provenance->version);
     }
     return fields;
+  }
+
+  /// user.satchel.KEY of a path.
+  Result<std::string> explain_key(const RelativePath& path, const fs::NodeStat& stat,
+                                  std::string_view key) {
+    static constexpr std::array<std::string_view, 6> kKeys = {"class", "rule",    "group",
+                                                              "layer", "version", "state"};
+    if (std::ranges::find(kKeys, key) == kKeys.end()) return std::string();
+    ControlRequest request{"explain", live_fields(stat)};
+    request.fields.emplace_back("path", path.text());
+    SATCHEL_ASSIGN(const ControlFields fields, explain(request));
+    std::string text(fs::find_field(fields, key));
+    if (key == "rule") text.insert(0, std::string(fs::find_field(fields, "origin")) + ": ");
+    return text;
   }
 
   Result<ControlFields> show_rules() {

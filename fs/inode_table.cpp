@@ -51,8 +51,9 @@ void InodeTable::write_place(const Node& node, const Node& parent, std::string_v
                               .upper = node.inode ? node.inode->id : 0});
 }
 
-void InodeTable::note_place(const Node& node, const Node& parent, std::string_view name) {
+void InodeTable::note_place(Node& node, const Node& parent, std::string_view name) {
   const std::lock_guard lock(mutex_);
+  see_place(node, parent, name);
   write_place(node, parent, name);
 }
 
@@ -106,13 +107,17 @@ NodeRef InodeTable::for_base(Node& parent, const Name& name, const store::Locate
   const std::lock_guard lock(mutex_);
   if (located.entry.linked) {
     const auto found = by_file_id_.find(located.file_id);
-    if (found != by_file_id_.end()) return pinned(*found->second);
+    if (found != by_file_id_.end()) {
+      see_place(*found->second, parent, name.text());
+      return pinned(*found->second);
+    }
   } else {
     const auto found = by_place_.find(PlaceKey{&parent, name.text()});
     if (found != by_place_.end()) return pinned(**found);
   }
   Node& node = add(located.entry.kind, located.file_id);
   set_parent(node, &parent, name.text());
+  see_place(node, parent, name.text());
   node.is_linked = located.entry.linked;
   if (node.is_linked) {
     by_file_id_.emplace(node.file_id, &node);
@@ -126,12 +131,18 @@ NodeRef InodeTable::for_base(Node& parent, const Name& name, const store::Locate
 NodeRef InodeTable::for_upper(std::shared_ptr<Inode> inode, Node* parent, std::string_view name) {
   const std::lock_guard lock(mutex_);
   const auto found = by_upper_.find(inode->id);
-  if (found != by_upper_.end()) return pinned(*found->second);
+  if (found != by_upper_.end()) {
+    if (parent != nullptr) see_place(*found->second, *parent, name);
+    return pinned(*found->second);
+  }
   Node& node = add(inode->row.kind, inode->row.file_id);
   if (node.is_directory()) set_parent(node, parent, name);
   by_upper_.emplace(inode->id, &node);
   node.inode = std::move(inode);
-  if (parent != nullptr) write_place(node, *parent, name);
+  if (parent != nullptr) {
+    see_place(node, *parent, name);
+    write_place(node, *parent, name);
+  }
   return pinned(node);
 }
 
@@ -238,6 +249,7 @@ void InodeTable::orphan(Node& node, std::shared_ptr<Inode> inode) {
 void InodeTable::move(Node& node, Node& parent, std::string_view name) {
   const std::lock_guard lock(mutex_);
   set_parent(node, &parent, name);
+  see_place(node, parent, name);
   write_place(node, parent, name);
 }
 
@@ -245,6 +257,17 @@ void InodeTable::mark_removed(Node& node) {
   const std::lock_guard lock(mutex_);
   node.is_removed = true;
   if (index_ != nullptr) index_->remove(node.id, node.file_id);
+}
+
+void InodeTable::see_place(Node& node, const Node& parent, std::string_view name) {
+  node.seen_parent = parent.id;
+  node.seen_name = name;
+}
+
+std::optional<std::pair<NodeId, std::string>> InodeTable::seen_place(const Node& node) const {
+  const std::lock_guard lock(mutex_);
+  if (node.seen_name.empty()) return std::nullopt;
+  return std::pair(node.seen_parent, node.seen_name);
 }
 
 void InodeTable::set_base_cache(Node& node, std::uint32_t epoch, const BaseDirectory& directory) {

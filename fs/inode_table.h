@@ -63,6 +63,10 @@ struct Node {
   std::string name;
   store::FileId file_id;
   std::shared_ptr<Inode> inode;
+  /// The name by which it was found, made or moved last; that of a file may be gone since. Guarded
+  /// by the table.
+  NodeId seen_parent{};
+  std::string seen_name;
   struct BaseCache {
     std::uint32_t epoch = 0;
     BaseDirectory directory;
@@ -141,7 +145,10 @@ class InodeTable {
   /// (names) No path leads to `node` any more.
   void mark_removed(Node& node);
   /// (names) `node`, whatever kind it is, has the name `name` in `parent` now: for the index.
-  void note_place(const Node& node, const Node& parent, std::string_view name);
+  void note_place(Node& node, const Node& parent, std::string_view name);
+
+  /// By which name, in which directory, `node` was seen last; the root was in none.
+  [[nodiscard]] std::optional<std::pair<NodeId, std::string>> seen_place(const Node& node) const;
 
   void set_base_cache(Node& node, std::uint32_t epoch, const BaseDirectory& directory);
   std::optional<BaseDirectory> base_cache(const Node& node, std::uint32_t epoch) const;
@@ -185,6 +192,7 @@ class InodeTable {
   void leave_base_index(Node& node);
   void set_parent(Node& node, Node* parent, std::string_view name);
   NodeId id_for(const store::FileId& file_id);
+  static void see_place(Node& node, const Node& parent, std::string_view name);
   void write_place(const Node& node, const Node& parent, std::string_view name);
 
   NodeIndex* const index_;

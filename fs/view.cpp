@@ -73,6 +73,10 @@ void View::set_notifier(KernelNotifier* notifier) {
   state_->notifier = notifier;
 }
 
+void View::set_explainer(Explainer explainer) {
+  state_->explainer = std::move(explainer);
+}
+
 Result<void> ViewState::require_writable() const {
   if (!upper) return errno_answer(EROFS);
   return {};

@@ -123,6 +123,10 @@ class View final : public store::LiveUpper {
   static Result<std::unique_ptr<View>> open(const ViewContext& context, const store::RootId& base, std::unique_ptr<Upper> upper);
   ~View() override;
   void set_notifier(KernelNotifier* notifier);
+  /// Answers what user.satchel.KEY of a path says; empty: ENODATA. Called without any lock held.
+  using Explainer = std::function<Result<std::string>(const RelativePath& path, const NodeStat& stat, std::string_view key)>;
+  /// To be called before the view is mounted. Without it there are no such attributes; they are never listed, nor can they be set.
+  void set_explainer(Explainer explainer);
 
   Result<NodeReply> lookup(NodeId parent, const Name& name);
   /// An exported mount's node by an id that was given out before, even before a restart. Errors: ESTALE (the file is gone).

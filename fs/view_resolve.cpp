@@ -271,6 +271,14 @@ RelativePath ViewState::path_of(const Node& directory) {
   return path;
 }
 
+Result<RelativePath> ViewState::seen_path_of(const Node& node) {
+  if (node.parent != nullptr || node.id == kRootNode) return path_of(node);
+  const auto place = table.seen_place(node);
+  if (!place) return errno_answer(ESTALE);
+  SATCHEL_ASSIGN(const NodeRef directory, require_directory(place->first));
+  return path_of(*directory) / Name::checked(place->second);
+}
+
 Result<std::optional<RelativePath>> ViewState::base_path_of(const Node& directory) {
   std::vector<const Node*> nodes;
   const Node* node = &directory;

@@ -71,6 +71,7 @@ struct ViewState {
   HandleTable handles;
   CopyUpQueue copy_ups;
   std::atomic<KernelNotifier*> notifier = nullptr;
+  View::Explainer explainer;  ///< set once, before anybody asks
 
   // Guarded by `names`.
   std::shared_ptr<const BaseTree> base;
@@ -105,6 +106,8 @@ struct ViewState {
   Result<std::uint32_t> visible_links(const store::FileId& file_id);
   Result<bool> is_empty(Node& directory);
   static RelativePath path_of(const Node& directory);
+  /// A path that leads to any node, as it was seen last. Errors: ESTALE.
+  Result<RelativePath> seen_path_of(const Node& node);
   /// Where `node`, or what will be made there, is in the base.
   Result<std::optional<RelativePath>> base_path_of(const Node& directory);
 

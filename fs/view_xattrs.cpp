@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t kNameBytesMax = 255;
 constexpr std::size_t kValueBytesMax = 65536;
+/// What the mount's process says of a path, in the form of attributes.
+constexpr std::string_view kExplained = "user.satchel.";
 
 Result<store::Xattrs> xattrs_of(ViewState& view, Node& node) {
   if (node.inode) return node.inode->row.xattrs;
@@ -27,6 +29,20 @@ Result<void> check_name(std::string_view name) {
   }
   if (name == kAccessAclXattr || name == kDefaultAclXattr) return {};
   return errno_answer(EOPNOTSUPP);
+}
+
+Result<std::string> explained(ViewState& view, NodeId id, std::string_view key) {
+  RelativePath path;
+  NodeStat stat;
+  {
+    const std::shared_lock lock(view.names);
+    SATCHEL_ASSIGN(const NodeRef node, view.require(id));
+    SATCHEL_ASSIGN(path, view.seen_path_of(*node));
+    SATCHEL_ASSIGN(stat, view.stat_of(*node));
+  }
+  SATCHEL_ASSIGN(std::string text, view.explainer(path, stat, key));
+  if (text.empty()) return errno_answer(ENODATA);
+  return text;
 }
 
 /// Sets an ACL, and with the access ACL the mode; an ACL that the mode says all of is not kept.
@@ -59,6 +75,9 @@ Result<void> set_acl(InodeRow& row, const std::string& name, std::string_view va
 }  // namespace
 
 Result<std::string> View::get_xattr(NodeId id, const std::string& name) {
+  if (state_->explainer && name.starts_with(kExplained)) {
+    return explained(*state_, id, std::string_view(name).substr(kExplained.size()));
+  }
   const std::shared_lock lock(state_->names);
   SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
   SATCHEL_ASSIGN(auto xattrs, xattrs_of(*state_, *node));
@@ -81,6 +100,7 @@ Result<void> View::set_xattr(NodeId id, const std::string& name, std::string_vie
                              XattrMode mode) {
   SATCHEL_TRY(state_->require_writable());
   SATCHEL_TRY(check_name(name));
+  if (state_->explainer && name.starts_with(kExplained)) return errno_answer(EPERM);
   if (value.size() > kValueBytesMax) return errno_answer(E2BIG);
   const std::unique_lock lock(state_->names);
   SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
@@ -106,6 +126,7 @@ Result<void> View::set_xattr(NodeId id, const std::string& name, std::string_vie
 Result<void> View::remove_xattr(NodeId id, const std::string& name) {
   SATCHEL_TRY(state_->require_writable());
   SATCHEL_TRY(check_name(name));
+  if (state_->explainer && name.starts_with(kExplained)) return errno_answer(EPERM);
   const std::unique_lock lock(state_->names);
   SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
   SATCHEL_TRY(state_->check_change(*node));

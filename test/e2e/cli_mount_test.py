@@ -4,6 +4,7 @@
 usage: cli_mount_test.py SATCHEL
 """
 
+import errno
 import os
 import subprocess
 import sys
@@ -44,6 +45,59 @@ def check_explain(satchel, device):
     mine = explain("home/ada/base003")
     e2e.check(mine["layer"] == "data" and mine["version"] == "ada@2" and mine["state"] == "synced", f"{mine}")
     satchel.fails(13, "explain", "/etc/passwd")
+
+
+def check_explained_attributes(satchel, device):
+    """user.satchel.* says what `explain` says, of any path and after any rename; nothing lists, copies or sets it."""
+    home = device.path("home/ada")
+
+    def attributes(path):
+        found = {}
+        for key in ("class", "rule", "group", "layer", "version", "state"):
+            try:
+                found[key] = os.getxattr(path, f"user.satchel.{key}", follow_symlinks=False).decode()
+            except OSError as error:
+                e2e.check(error.errno == errno.ENODATA, f"{path} {key}: {error}")
+                found[key] = None
+        return found
+
+    def check(path):
+        said = satchel.data("explain", path)
+        expected = {key: said[key] for key in ("class", "group", "layer", "version", "state")}
+        expected["rule"] = f"{said['origin']}: {said['rule']}"
+        e2e.check(attributes(path) == expected, f"{path}: {attributes(path)}, and explain says {expected}")
+        return expected
+
+    os.makedirs(f"{home}/.config/editor", exist_ok=True)
+    os.makedirs(f"{home}/p/.git")
+    for name in ("first-name", ".config/editor/settings", "p/.git/HEAD"):
+        with open(f"{home}/{name}", "w", encoding="ascii") as out:
+            out.write("x")
+    os.rename(f"{home}/first-name", f"{home}/.config/editor/second")
+    for path in (home, device.mount_point, f"{home}/base007", f"{home}/.config/editor/settings", f"{home}/.config/editor/second",
+                 f"{home}/p/.git/HEAD", f"{home}/p/.git", device.path("usr/bin"), device.path("etc/base000"),
+                 device.path("etc/linked")):
+        check(path)
+    e2e.check(attributes(f"{home}/.config/editor/second")["class"] == "sysdata", "the path that it was renamed to counts")
+    e2e.check(attributes(f"{home}/p/.git/HEAD")["group"] == "git/repo@/home/ada/p/.git", "the group")
+    os.setxattr(f"{home}/p/.git/HEAD", "user.mine", b"1")
+    e2e.check(os.listxattr(f"{home}/p/.git/HEAD") == ["user.mine"], f"{os.listxattr(f'{home}/p/.git/HEAD')}")
+    copy = os.path.join(os.path.dirname(device.mount_point), "copy")
+    subprocess.run(["cp", "-a", f"{home}/p/.git/HEAD", copy], check=True)
+    e2e.check(not any(name.startswith("user.satchel.") for name in os.listxattr(copy)), f"{os.listxattr(copy)}")
+    for name in ("user.satchel.state", "user.satchel.other"):
+        try:
+            os.setxattr(f"{home}/p/.git/HEAD", name, b"x")
+            raise e2e.Failed(f"{name} could be set")
+        except OSError as error:
+            e2e.check(error.errno == errno.EPERM, f"{name}: {error}")
+    try:
+        os.getxattr(f"{home}/p/.git/HEAD", "user.satchel.other")
+        raise e2e.Failed("an unknown attribute has a value")
+    except OSError as error:
+        e2e.check(error.errno == errno.ENODATA, f"{error}")
+    device.synced()
+    e2e.check(check(f"{home}/p/.git/HEAD")["state"] == "synced", "after a sync")
 
 
 def check_conflict(satchel, first, second):
@@ -112,6 +166,7 @@ def test():
             has(none, "result", "version", "conflicts", "last")
             e2e.check(none["result"] == "none" and none["version"] == 1, f"{none}")
             check_explain(satchel, first)
+            check_explained_attributes(satchel, first)
             second.mount()
             e2e.check(second.synced()["result"] == "none", "a fresh mount stands on the newest version")
             check_conflict(satchel, first, second)
