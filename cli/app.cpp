@@ -1,5 +1,6 @@
 #include "cli/app.h"
 
+#include <CLI/CLI.hpp>
 #include <array>
 #include <cstdlib>
 #include <iostream>
@@ -109,7 +110,8 @@ class CommandLine {
     options.fallthrough();
     const std::string group = verb.group.empty() ? "" : std::string(verb.group) + " ";
     auto entry = std::make_unique<Entry>(Entry{group + std::string(verb.name), {}});
-    verb.declare({options, entry->name, entry->action});
+    Arguments arguments(options);
+    verb.declare({arguments, entry->name, entry->action});
     options.callback([this, chosen = entry.get()] { chosen_ = chosen; });
     entries_.push_back(std::move(entry));
   }

@@ -89,11 +89,11 @@ Result<Outcome> cat(Session& session, const Options& options) {
 
 void declare_cat(const Command& command) {
   const auto options = std::make_shared<Options>();
-  command.options.add_option("REPO", options->repository.text, "The repository")->required();
+  command.options.add_option("REPO", options->repository.text, "The repository").required();
   command.options
       .add_option("X@N:PATH", options->what,
                   "A version of a user, image or layer, and a file's path from its root")
-      ->required();
+      .required();
   command.action = [options](Session& session) { return cat(session, *options); };
 }
 

@@ -77,10 +77,10 @@ Result<Outcome> diff(Session& session, const Options& options) {
 
 void declare_diff(const Command& command) {
   const auto options = std::make_shared<Options>();
-  command.options.add_option("REPO", options->repository.text, "The repository")->required();
+  command.options.add_option("REPO", options->repository.text, "The repository").required();
   command.options.add_option("A@N", options->first, "A version of a user, image or layer")
-      ->required();
-  command.options.add_option("B@M", options->second, "The version to compare it with")->required();
+      .required();
+  command.options.add_option("B@M", options->second, "The version to compare it with").required();
   command.action = [options](Session& session) { return diff(session, *options); };
 }
 

@@ -52,7 +52,7 @@ Result<Outcome> explain(Session& session, const Options& options) {
 void declare_explain(const Command& command) {
   const auto options = std::make_shared<Options>();
   command.options.add_option("PATH", options->path.text, "A path in a mount; it need not exist")
-      ->required();
+      .required();
   command.action = [options](Session& session) { return explain(session, *options); };
 }
 

@@ -67,7 +67,7 @@ Result<Outcome> fsck(Session& session, const Options& options) {
 
 void declare_fsck(const Command& command) {
   const auto options = std::make_shared<Options>();
-  command.options.add_option("REPO", options->repository.text, "The repository")->required();
+  command.options.add_option("REPO", options->repository.text, "The repository").required();
   command.options.add_flag("--rebuild", options->is_rebuild,
                            "First make this device's index of the repository anew");
   command.action = [options](Session& session) { return fsck(session, *options); };

@@ -44,7 +44,7 @@ Result<Outcome> gc(Session& session, const Options& options) {
 
 void declare_gc(const Command& command) {
   const auto options = std::make_shared<Options>();
-  command.options.add_option("REPO", options->repository.text, "The repository")->required();
+  command.options.add_option("REPO", options->repository.text, "The repository").required();
   command.options.add_flag("-n,--dry-run", options->is_dry_run, "Count, change nothing");
   command.action = [options](Session& session) { return gc(session, *options); };
 }

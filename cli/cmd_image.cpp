@@ -46,14 +46,13 @@ Result<Outcome> create_image(Session& session, const Options& options) {
 
 void declare_image_create(const Command& command) {
   const auto options = std::make_shared<Options>();
-  command.options.add_option("REPO", options->repository.text, "The repository")->required();
-  command.options.add_option("NAME", options->name, "The image's name")->required();
+  command.options.add_option("REPO", options->repository.text, "The repository").required();
+  command.options.add_option("NAME", options->name, "The image's name").required();
   command.options
       .add_option("--layer", options->layers, "A layer's version; repeatable, the lowest first")
-      ->type_name("KIND/NAME@N")
-      ->required()
-      ->expected(1)
-      ->take_all();
+      .type_name("KIND/NAME@N")
+      .required()
+      .repeatable();
   command.action = [options](Session& session) { return create_image(session, *options); };
 }
 

@@ -103,19 +103,19 @@ Result<Outcome> import(Session& session, const Options& options) {
 
 void declare_import(const Command& command) {
   const auto options = std::make_shared<Options>();
-  command.options.add_option("REPO", options->repository.text, "The repository")->required();
+  command.options.add_option("REPO", options->repository.text, "The repository").required();
   command.options
       .add_option("KIND/NAME", options->layer,
                   "The layer; KIND is boot, os, group, app, sysdata or data")
-      ->required();
+      .required();
   command.options
       .add_option("--from", options->from.text,
                   "A directory or an archive; - reads an archive from the standard input")
-      ->type_name("PATH")
-      ->required();
+      .type_name("PATH")
+      .required();
   command.options
       .add_option("--threads", options->threads, "Threads that read and hash; 0: one per core")
-      ->type_name("N");
+      .type_name("N");
   command.action = [options](Session& session) { return import(session, *options); };
 }
 

@@ -37,7 +37,7 @@ void declare_init(const Command& command) {
   const auto options = std::make_shared<Options>();
   command.options
       .add_option("REPO", options->repository.text, "An empty directory, or one to be made")
-      ->required();
+      .required();
   command.action = [options](Session& session) { return init(session, *options); };
 }
 

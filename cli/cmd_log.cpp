@@ -52,8 +52,8 @@ Result<Outcome> log(Session& session, const Options& options) {
 
 void declare_log(const Command& command) {
   const auto options = std::make_shared<Options>();
-  command.options.add_option("REPO", options->repository.text, "The repository")->required();
-  command.options.add_option("USER", options->user, "The person's name")->required();
+  command.options.add_option("REPO", options->repository.text, "The repository").required();
+  command.options.add_option("USER", options->user, "The person's name").required();
   command.action = [options](Session& session) { return log(session, *options); };
 }
 

@@ -124,11 +124,11 @@ Result<Outcome> ls(Session& session, const Options& options) {
 
 void declare_ls(const Command& command) {
   const auto options = std::make_shared<Options>();
-  command.options.add_option("REPO", options->repository.text, "The repository")->required();
+  command.options.add_option("REPO", options->repository.text, "The repository").required();
   command.options
       .add_option("X@N[:PATH]", options->what,
                   "A version of a user, image or layer, and a path from its root")
-      ->required();
+      .required();
   command.action = [options](Session& session) { return ls(session, *options); };
 }
 

@@ -95,18 +95,16 @@ Result<Outcome> mount(Session& session, const Options& options) {
 
 void declare_mount(const Command& command) {
   const auto options = std::make_shared<Options>();
-  CLI::App& app = command.options;
-  app.add_option("--repo", options->repository.text, "The repository")
-      ->type_name("REPO")
-      ->required();
+  Arguments& app = command.options;
+  app.add_option("--repo", options->repository.text, "The repository").type_name("REPO").required();
   app.add_option("--store", options->store.text, "This device's store; made if it is missing")
-      ->type_name("DIR")
-      ->required();
+      .type_name("DIR")
+      .required();
   app.add_option("--image", options->image, "Mount an image, read-only, instead of a workspace")
-      ->type_name("NAME@N");
+      .type_name("NAME@N");
   app.add_option("USER MNT", options->places, "Whose workspace, and where to mount it")
-      ->required()
-      ->expected(1, 2);
+      .required()
+      .values(1, 2);
   app.add_flag("--foreground", options->is_foreground,
                "Stay in the foreground and log to the standard error");
   app.add_flag("--ignore-own-rules", options->ignores_own_rules,
@@ -115,11 +113,11 @@ void declare_mount(const Command& command) {
                "Keep file handles valid over restarts, for an NFS server");
   app.add_option("--io-uring", options->io_uring,
                  "auto: use it where the kernel has it; off: never")
-      ->type_name("auto|off")
-      ->check(CLI::IsMember({"auto", "off"}));
+      .type_name("auto|off")
+      .one_of({"auto", "off"});
   app.add_option("--threads", options->threads, "Threads that fetch contents from the repository")
-      ->type_name("N")
-      ->check(CLI::Range(1U, 64U));
+      .type_name("N")
+      .between(1, 64);
   command.action = [options](Session& session) { return mount(session, *options); };
 }
 

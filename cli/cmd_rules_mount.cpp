@@ -113,7 +113,7 @@ void declare_rules_show(const Command& command) {
 
 void declare_rules_reload(const Command& command) {
   const auto options = std::make_shared<Options>();
-  command.options.add_option("MNT", options->mount_point.text, "The mount point")->required();
+  command.options.add_option("MNT", options->mount_point.text, "The mount point").required();
   command.options.add_flag("-n,--dry-run", options->is_dry_run,
                            "Change nothing; list the paths of which the rules would say otherwise");
   command.action = [options](Session& session) { return reload(session, *options); };

@@ -76,7 +76,7 @@ Result<Outcome> status(Session& session, const Options& options) {
 
 void declare_status(const Command& command) {
   const auto options = std::make_shared<Options>();
-  command.options.add_option("MNT", options->mount_point.text, "The mount point")->required();
+  command.options.add_option("MNT", options->mount_point.text, "The mount point").required();
   command.action = [options](Session& session) { return status(session, *options); };
 }
 

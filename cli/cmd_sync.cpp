@@ -90,10 +90,10 @@ Result<Outcome> sync(Session& session, const Options& options) {
 
 void declare_sync(const Command& command) {
   const auto options = std::make_shared<Options>();
-  command.options.add_option("MNT", options->mount_point.text, "The mount point")->required();
+  command.options.add_option("MNT", options->mount_point.text, "The mount point").required();
   command.options
       .add_option("--message", options->message, "A line for the version that this may make")
-      ->type_name("TEXT");
+      .type_name("TEXT");
   command.options.add_flag("--allow-deletes", options->allows_deletes,
                            "Go on even if a great part of the files would be deleted");
   command.action = [options](Session& session) { return sync(session, *options); };

@@ -34,13 +34,13 @@ Result<Outcome> umount(Session& session, const Options& options) {
 
 void declare_umount(const Command& command) {
   const auto options = std::make_shared<Options>();
-  command.options.add_option("MNT", options->mount_point.text, "The mount point")->required();
-  CLI::Option* const lazy =
+  command.options.add_option("MNT", options->mount_point.text, "The mount point").required();
+  const Argument lazy =
       command.options.add_flag("--lazy", options->is_lazy, "Even if programs use it; they lose it");
   command.options
       .add_flag("--abort", options->is_abort,
                 "End a mount that is stuck; what was fsynced is safe, the rest is recovered")
-      ->excludes(lazy);
+      .excludes(lazy);
   command.action = [options](Session& session) { return umount(session, *options); };
 }
 

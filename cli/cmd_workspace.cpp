@@ -36,11 +36,11 @@ Result<Outcome> create_workspace(Session& session, const Options& options) {
 
 void declare_workspace_create(const Command& command) {
   const auto options = std::make_shared<Options>();
-  command.options.add_option("REPO", options->repository.text, "The repository")->required();
-  command.options.add_option("USER", options->user, "The person's name")->required();
+  command.options.add_option("REPO", options->repository.text, "The repository").required();
+  command.options.add_option("USER", options->user, "The person's name").required();
   command.options.add_option("--image", options->image, "The image that the workspace stands on")
-      ->type_name("NAME@N")
-      ->required();
+      .type_name("NAME@N")
+      .required();
   command.action = [options](Session& session) { return create_workspace(session, *options); };
 }
 

@@ -1,7 +1,6 @@
-// What a command is: options that CLI11 fills, and an action with an outcome.
+// What a command is: options to be filled, and an action with an outcome.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "cli/arguments.h"
 #include "cli/settings.h"
 
 namespace satchel::cli {
@@ -43,7 +43,7 @@ using Action = std::function<Result<Outcome>(Session&)>;
 
 /// A sub-command in the making. `name` is as people type it: "image create".
 struct Command {
-  CLI::App& options;
+  Arguments& options;
   std::string name;
   Action& action;  ///< to be set when options are declared
 };
