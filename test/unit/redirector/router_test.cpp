@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -330,18 +329,10 @@ TEST_SUITE("redirector/router") {
     CHECK(Silent().coverage_below({}) == Coverage::kMixed);
   }
 
-  // Depth is what may cost: 400 names below a directory are not much dearer than one. Loose,
-  // because other tests run at the same time.
-  TEST_CASE("a decision takes microseconds at any depth that paths have") {
-    const auto router = shipped_router();
+  TEST_CASE("a path of 400 names has a decision") {
     std::string deep = "/home/ada";
     for (int i = 0; i < 400; ++i) deep += "/directory";
-    const RelativePath path = path_of(deep);
-    const auto start = std::chrono::steady_clock::now();
-    for (int i = 0; i < 1000; ++i) {
-      CHECK(router->decide(path, store::Kind::kFile).travels());
-    }
-    CHECK(std::chrono::steady_clock::now() - start < std::chrono::milliseconds(500));
+    CHECK(shipped_router()->decide(path_of(deep), store::Kind::kFile).travels());
   }
 }
 
