@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Everything that a change must pass, from a fresh clone, as root:
 #
-#   packaging/check.sh           all tests of `dev`
-#   packaging/check.sh --full    also the tests labelled `full` and `stress`, the unit, model and fuzz-smoke tests under
-#                                ASan+UBSan, and the unit tests under TSan
+#   packaging/check.sh           all tests of `dev`, and the unit, model and fuzz-smoke tests under ASan+UBSan
+#   packaging/check.sh --full    also the tests labelled `full` and `stress`, and the unit tests under TSan
 #
 # A test that skips itself counts as a failure: as root with /dev/fuse there is no reason to.
 set -euo pipefail
@@ -62,11 +61,11 @@ targets_of() {
 mkdir -p build
 step "setup" packaging/setup.sh
 
-if [ "$full" = yes ]; then
-  mapfile -t asan_targets < <(targets_of asan unit model fuzz-smoke)
-  step "asan: build" build asan "${asan_targets[@]}"
-  step "asan: unit, model, fuzz-smoke tests" run_tests asan -L '^(unit|model|fuzz-smoke)$'
+mapfile -t asan_targets < <(targets_of asan unit model fuzz-smoke)
+step "asan: build" build asan "${asan_targets[@]}"
+step "asan: unit, model, fuzz-smoke tests" run_tests asan -L '^(unit|model|fuzz-smoke)$'
 
+if [ "$full" = yes ]; then
   mapfile -t tsan_targets < <(targets_of tsan unit)
   step "tsan: build" build tsan "${tsan_targets[@]}"
   step "tsan: unit tests" run_tests tsan -L '^unit$'
