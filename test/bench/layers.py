@@ -66,6 +66,7 @@ def main():
     random.Random(1).shuffle(paths)
     repository, mount_point = os.path.join(folder, "repo"), os.path.join(folder, "view")
     os.mkdir(mount_point)
+    os.mkdir(os.path.join(folder, "store"))
     run("init", repository)
     counts = (1, 4, 16)
     for layers in counts:
