@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""A person's desktop programs in a mounted Debian: what they leave is synced or not as it should be, and goes on elsewhere.
+
+Installs Firefox ESR, LibreOffice, dconf, git, ssh and gnupg by apt inside a workspace, runs them headless as ada (3 page loads from a local
+server), asks the rules about all that was written, syncs, and loads a page with the same Firefox profile on a second device.
+
+usage: desktop_test.py SATCHEL
+
+Needs root, a Debian mirror as apt is set up to use it, and the Debian tree that packaging/quickstart.sh keeps.
+"""
+
+import contextlib
+import functools
+import glob
+import http.server
+import os
+import re
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+
+import satchel_e2e as e2e
+
+DEBIAN = "/var/cache/satchel-quickstart/debian12"
+PACKAGES = "firefox-esr dconf-cli gnupg openssh-client git libreoffice-calc-nogui"
+PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
+# No path of a cache, lock or socket class is synced.
+NEVER = re.compile(r"(\.lock|\.pid|\.sock|\.parentlock|/lock|-shm|\.tmp)$|/S\.|/\.#|[Cc]ache2?/(?!registry|uno_packages)|/startupCache/|/\.cache/.|[Cc]rash|/minidumps/|random_seed")
+MUST_SYNC = (".mozilla/firefox/*.default-esr/places.sqlite", ".mozilla/firefox/*.default-esr/key4.db", ".mozilla/firefox/*.default-esr/prefs.js",
+             ".mozilla/firefox/profiles.ini", ".config/libreoffice/4/user/registrymodifications.xcu", ".config/dconf/user", ".ssh/id_ed25519",
+             ".gnupg/pubring.kbx", ".gitconfig", "project/.git/HEAD", "table.ods")
+
+
+@contextlib.contextmanager
+def page_server():
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(1, 5):
+            with open(os.path.join(folder, f"page{number}.html"), "w", encoding="ascii") as out:
+                out.write(f"<title>Page {number}</title>hello<script>localStorage.x={number};document.cookie='a=b'</script>")
+        handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+        handler.func.log_message = lambda *_: None
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+            server.shutdown()
+
+
+class System:
+    """The Debian that a device shows, with /proc."""
+
+    def __init__(self, device):
+        self.device = device
+
+    def __enter__(self):
+        subprocess.run(["mount", "-t", "proc", "proc", self.device.path("proc")], check=True)
+        os.makedirs(self.device.path("dev/shm"), exist_ok=True)
+        os.chmod(self.device.path("dev/shm"), 0o1777)
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", "-l", self.device.path("proc")], check=False)
+
+    def run(self, *arguments, timeout=600):
+        done = subprocess.run(["chroot", self.device.mount_point, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=timeout, check=False)
+        e2e.check(done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout.decode(errors='replace')[-2000:]}")
+
+    def as_ada(self, command):
+        self.run("su", "-", "ada", "-c", f"export XDG_RUNTIME_DIR=$HOME/.run; {command}", timeout=200)
+
+    def browse(self, address, number):
+        self.as_ada(f"MOZ_HEADLESS=1 timeout 120 firefox-esr --headless --screenshot $HOME/page{number}.png {address}/page{number}.html")
+
+
+def install(system):
+    view = system.device.mount_point
+    for name in ("resolv.conf", "hosts"):
+        shutil.copyfile(f"/etc/{name}", f"{view}/etc/{name}")
+    proxies = [line for line in subprocess.run(["apt-config", "dump"], stdout=subprocess.PIPE, check=True).stdout.decode().splitlines()
+               if re.match(r"Acquire::https?::Proxy ", line)]
+    with open(f"{view}/etc/apt/apt.conf.d/99test-proxy", "w", encoding="utf-8") as out:
+        out.write("\n".join(proxies) + "\n")
+    policy = f"{view}/usr/sbin/policy-rc.d"
+    with open(policy, "w", encoding="ascii") as out:
+        out.write("#!/bin/sh\nexit 101\n")
+    os.chmod(policy, 0o755)
+    apt = f"env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 {PATH} apt-get -y -q -o Dpkg::Use-Pty=0 --no-install-recommends"
+    system.run("sh", "-c", f"{apt} update && {apt} install {PACKAGES}", timeout=1200)
+    os.unlink(policy)
+    system.run("env", PATH, "useradd", "-m", "-s", "/bin/bash", "ada")
+    system.as_ada("mkdir -m 700 .run .ssh")
+
+
+def work(system, address):
+    for number in (1, 2, 3):
+        system.browse(address, number)
+    system.as_ada("printf 'a,b\\n1,2\\n' > table.csv && timeout 120 soffice --headless --convert-to ods table.csv && test -s table.ods")
+    system.as_ada("dbus-run-session -- dconf write /org/example/key 1")
+    system.as_ada("ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519")
+    system.as_ada("gpg --batch --quiet --passphrase '' --quick-generate-key ada@example.org")
+    system.as_ada("git config --global user.email ada@example.org && git config --global user.name Ada && git init -q project && cd project && "
+                  "echo x > x && git add x && git commit -qm x")
+
+
+def survey(satchel, device):
+    """[(action, path below home, st_mode)] of all that is there."""
+    home = device.path("home/ada")
+    found = []
+    for folder, directories, files in os.walk(home):
+        for name in directories + files:
+            path = os.path.join(folder, name)
+            found.append((satchel.data("explain", path)["action"], os.path.relpath(path, home), os.lstat(path).st_mode))
+    return found
+
+
+def check_survey(device, found):
+    bad = [path for action, path, mode in found
+           if action in ("sync", "machine") and not stat.S_ISDIR(mode) and (NEVER.search("/" + path) or stat.S_ISSOCK(mode))]
+    e2e.check(not bad, f"would be synced and should not: {bad[:20]}")
+    kept_out = [path for action, path, mode in found if action in ("local", "discard") and NEVER.search("/" + path)]
+    e2e.check(len(kept_out) > 10, f"the search for what must stay found only {kept_out}")
+    synced = {path for action, path, _ in found if action == "sync"}
+    for pattern in MUST_SYNC:
+        paths = [os.path.relpath(path, device.path("home/ada")) for path in glob.glob(device.path("home/ada/" + pattern))]
+        e2e.check(any(path in synced for path in paths), f"{pattern} is not synced: {paths}")
+
+
+def history(device):
+    """The pages that the Firefox profile remembers."""
+    pages = set()
+    for database in glob.glob(device.path("home/ada/.mozilla/firefox/*/places.sqlite")):
+        with tempfile.TemporaryDirectory() as folder:
+            for file in glob.glob(database + "*"):
+                if not file.endswith("-shm"):
+                    shutil.copy(file, folder)
+            with contextlib.closing(sqlite3.connect(os.path.join(folder, "places.sqlite"))) as connection:
+                pages |= {row[0].rsplit("/", 1)[1] for row in connection.execute("select url from moz_places where url like '%/page_.html'")}
+    return pages
+
+
+def test():
+    if not os.path.exists(DEBIAN + ".complete"):
+        print(f"SATCHEL-SKIP: {DEBIAN} is made by packaging/quickstart.sh")
+        sys.exit(77)
+    with e2e.scratch("satchel-desktop.", where="/var/tmp") as folder, page_server() as address:
+        satchel = e2e.Satchel(sys.argv[1], {"XDG_CACHE_HOME": os.path.join(folder, "cache"), "SATCHEL_RULES": os.path.join(folder, "none")})
+        repository = os.path.join(folder, "repo")
+        satchel.run("init", repository)
+        satchel.run("import", repository, "os/debian12", "--from", DEBIAN)
+        satchel.run("image", "create", repository, "lab", "--layer", "os/debian12@1")
+        satchel.run("workspace", "create", repository, "ada", "--image", "lab@1")
+        first, second = (e2e.Device(satchel, folder, name, repository) for name in ("first", "second"))
+        try:
+            first.mount()
+            with System(first) as system:
+                install(system)
+                work(system, address)
+                found = survey(satchel, first)
+                system.as_ada("gpgconf --kill all")
+            print(f"{len(found)} paths: " + ", ".join(f"{sum(1 for a, _, _ in found if a == action)} {action}"
+                                                      for action in sorted({action for action, _, _ in found})))
+            check_survey(first, found)
+            e2e.check(history(first) == {"page1.html", "page2.html", "page3.html"}, f"{history(first)}")
+            first.synced()
+            second.mount()
+            for action, path, mode in found:
+                if stat.S_ISREG(mode) and action in ("local", "discard"):
+                    e2e.check(not os.path.lexists(second.path("home/ada/" + path)), f"{path} has travelled")
+            with System(second) as system:
+                system.browse(address, 4)
+                system.as_ada("git -C project log --oneline && ssh-keygen -y -f .ssh/id_ed25519 && gpg --list-secret-keys ada@example.org")
+                system.as_ada("gpgconf --kill all")
+            e2e.check(history(second) == {f"page{number}.html" for number in (1, 2, 3, 4)}, f"{history(second)}")
+            second.synced()
+        finally:
+            first.tidy()
+            second.tidy()
+
+
+e2e.main(test)
