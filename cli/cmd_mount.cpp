@@ -1,8 +1,10 @@
-// satchel mount --repo REPO --store DIR USER MNT
-// satchel mount --repo REPO --store DIR --image NAME@N MNT
+// satchel mount --repo REPO [--store DIR] USER MNT
+// satchel mount --repo REPO [--store DIR] --image NAME@N MNT
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include "cli/command.h"
 #include "cli/mount_session.h"
@@ -31,7 +33,23 @@ Error usage(std::string_view message) {
   return {.code = EINVAL,
           .sat = Sat::kUsage,
           .message = std::string(message),
-          .hint = "satchel mount --repo REPO --store DIR USER MNT, or --image NAME@N MNT"};
+          .hint = "satchel mount --repo REPO USER MNT, or --image NAME@N MNT"};
+}
+
+/// The store that was named, or this user's own; what is above that one is made if it is missing.
+Result<HostPath> find_store(const Session& session, const Options& options) {
+  if (!options.store.text.empty()) return absolute_path(options.store);
+  const HostPath& own = session.settings.store_directory;
+  if (own.text.empty()) return usage("there is no HOME to keep a store in: --store is needed");
+  SATCHEL_ASSIGN(HostPath store, absolute_path(own));
+  const auto above = std::filesystem::path(store.text).parent_path();
+  std::error_code failed;
+  std::filesystem::create_directories(above, failed);
+  if (failed) {
+    errno = failed.value();
+    return errno_error(above.string(), "make the folder of the store");
+  }
+  return store;
 }
 
 Result<MountSessionOptions> read_options(Session& session, const Options& options) {
@@ -47,7 +65,7 @@ Result<MountSessionOptions> read_options(Session& session, const Options& option
     SATCHEL_ASSIGN(mount.image, parse_image_version(options.image));
   }
   SATCHEL_ASSIGN(mount.repository, absolute_path(options.repository));
-  SATCHEL_ASSIGN(mount.store, absolute_path(options.store));
+  SATCHEL_ASSIGN(mount.store, find_store(session, options));
   SATCHEL_ASSIGN(mount.mount_point, fs::resolve_mount_point({options.places.back()}));
   mount.runtime_directory = session.settings.runtime_directory;
   SATCHEL_ASSIGN(mount.temporary_directory, absolute_path(session.settings.temporary_directory));
@@ -98,8 +116,7 @@ void declare_mount(const Command& command) {
   Arguments& app = command.options;
   app.add_option("--repo", options->repository.text, "The repository").type_name("REPO").required();
   app.add_option("--store", options->store.text, "This device's store; made if it is missing")
-      .type_name("DIR")
-      .required();
+      .type_name("DIR");
   app.add_option("--image", options->image, "Mount an image, read-only, instead of a workspace")
       .type_name("NAME@N");
   app.add_option("USER MNT", options->places, "Whose workspace, and where to mount it")

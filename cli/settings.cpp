@@ -37,6 +37,13 @@ HostPath find_index_directory() {
   return {};
 }
 
+HostPath find_store_directory() {
+  if (::geteuid() == 0) return {"/var/lib/satchel"};
+  if (const auto data = variable("XDG_DATA_HOME")) return {*data + "/satchel"};
+  if (const auto home = variable("HOME")) return {*home + "/.local/share/satchel"};
+  return {};
+}
+
 HostPath find_runtime_directory() {
   if (::geteuid() == 0) return {"/run/satchel"};
   if (const auto runtime = variable("XDG_RUNTIME_DIR")) return {*runtime + "/satchel"};
@@ -85,6 +92,7 @@ Settings Settings::from_environment() {
   Settings settings;
   settings.device = variable("SATCHEL_DEVICE").value_or(host_name()).substr(0, kDeviceBytesMax);
   settings.index_directory = find_index_directory();
+  settings.store_directory = find_store_directory();
   settings.temporary_directory = {variable("TMPDIR").value_or("/tmp")};
   settings.runtime_directory = find_runtime_directory();
   if (const auto rules = variable("SATCHEL_RULES")) settings.site_rules = {*rules};

@@ -13,6 +13,7 @@ namespace satchel::cli {
 struct Settings {
   std::string device;        ///< SATCHEL_DEVICE, else the host's name: who made a version
   HostPath index_directory;  ///< where a repository is indexed that is opened without a store
+  HostPath store_directory;  ///< this device's store, if the command line names none
   HostPath temporary_directory{"/tmp"};
   HostPath runtime_directory{"/run/satchel"};   ///< where mounts are found
   HostPath site_rules{"/etc/satchel/rules.d"};  ///< SATCHEL_RULES: the administrator's rule files

@@ -18,6 +18,7 @@
 #include "base/file_io.h"
 #include "base/random.h"
 #include "fs/control.h"
+#include "fs/detach.h"
 #include "fs/fuse_ops.h"
 #include "fs/mount_table.h"
 #include "fs/notification_queue.h"
@@ -31,6 +32,7 @@ constexpr milliseconds kReadyDeadline{10'000};
 constexpr milliseconds kRingDeadline{500};
 constexpr milliseconds kPoll{1};
 constexpr milliseconds kBusyGrace{200};
+constexpr milliseconds kBusyPoll{20};
 // Programs get this long to let go of a mount that is being taken away; requests that wait for the
 // repository end by their own deadline.
 constexpr milliseconds kReleaseGrace{2'000};
@@ -101,8 +103,9 @@ Result<void> clear_mount_point(const HostPath& place, const HostPath& runtime_di
                                "unmount it first, or use another directory");
     }
     log.info("stale_mount_removed source={}", mounted->source);
-    if (::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0) {
-      return mount_point_error(errno, place, "the mount of a crashed process cannot be removed",
+    if (const auto detached = detach_mount(place, DetachMode::kLazy); !detached) {
+      return mount_point_error(detached.error().code, place,
+                               "the mount of a crashed process cannot be removed",
                                "run `umount -l` as root");
     }
   }
@@ -129,7 +132,8 @@ Result<void> check_mount_point(const HostPath& place, const HostPath& store) {
                  .sat = Sat::kTransport,
                  .message = "FUSE is not available",
                  .path = "/dev/fuse",
-                 .hint = "load the kernel module fuse"};
+                 .hint = errno == EACCES ? "its mode should be 0666, as udev sets it"
+                                         : "load the kernel module fuse"};
   }
   return {};
 }
@@ -312,11 +316,10 @@ bool Mount::State::is_still_mounted() const {
 
 void Mount::State::take_away() {
   if (!is_still_mounted()) return;
-  if (::umount2(options.mount_point.c_str(), UMOUNT_NOFOLLOW) == 0) return;
-  // In use, so that programs lose it; or not root, and then libfuse unmounts at the end by
-  // fusermount3.
-  if (::umount2(options.mount_point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0) {
-    log.debug("unmount_left_to_libfuse errno={}", errno);
+  if (detach_mount(options.mount_point, DetachMode::kClean)) return;
+  // In use, so that programs lose it.
+  if (const auto detached = detach_mount(options.mount_point, DetachMode::kLazy); !detached) {
+    log.debug("unmount_left_to_libfuse errno={}", detached.error().code);
   }
 }
 
@@ -407,8 +410,7 @@ void Mount::stop() {
 void Mount::abort() {
   state_->log.warn("aborted name={}", state_->options.name);
   state_->log.flush();
-  (void)::umount2(state_->options.mount_point.c_str(),
-                  MNT_DETACH | UMOUNT_NOFOLLOW);  // best effort
+  (void)detach_mount(state_->options.mount_point, DetachMode::kLazy);  // best effort
   ::_exit(describe(Sat::kTransport).exit_code);
 }
 
@@ -434,37 +436,41 @@ Result<void> abort_connection(const std::string& device) {
   return {};
 }
 
-Error unmount_error(const MountedFilesystem& mounted) {
-  if (errno == EBUSY) {
+Error unmount_error(const MountedFilesystem& mounted, int code) {
+  if (code == EBUSY) {
     return mount_point_error(EBUSY, mounted.mount_point, "programs are using it",
                              "end them, or unmount with --lazy");
   }
+  errno = code;
   return errno_error(mounted.mount_point.text, "unmount");
 }
 
 /// A df(1) that passes by holds a mount for a moment: that alone is not "in use".
-int umount_patiently(const HostPath& mount_point, int flags) {
-  int code = 0;
-  (void)wait_until(kBusyGrace, [&] {  // what counts is the last result
-    code = ::umount2(mount_point.c_str(), flags) == 0 ? 0 : errno;
-    return code != EBUSY;
-  });
-  errno = code;
-  return code == 0 ? 0 : -1;
+Result<void> detach_patiently(const HostPath& mount_point, DetachMode mode) {
+  const auto end = std::chrono::steady_clock::now() + kBusyGrace;
+  for (;;) {
+    auto detached = detach_mount(mount_point, mode);
+    const bool is_busy = !detached && detached.error().code == EBUSY;
+    if (!is_busy || std::chrono::steady_clock::now() >= end) return detached;
+    std::this_thread::sleep_for(kBusyPoll);
+  }
 }
 
 Result<void> take_away_at(const MountedFilesystem& mounted, UnmountMode mode,
                           std::optional<ControlClient>& process) {
-  const int flags = UMOUNT_NOFOLLOW | (mode == UnmountMode::kClean && process ? 0 : MNT_DETACH);
-  if (umount_patiently(mounted.mount_point, flags) == 0) {
+  const bool is_clean = mode == UnmountMode::kClean && process;
+  const auto detached =
+      detach_patiently(mounted.mount_point, is_clean ? DetachMode::kClean : DetachMode::kLazy);
+  if (detached) {
     if (mode == UnmountMode::kLazy && process) {
       // Else it would serve for as long as a program has something open.
       (void)process->call({.verb = "stop", .fields = {}}, std::chrono::seconds(10));
     }
     return {};
   }
-  if (errno == EINVAL) return {};  // it went meanwhile
-  if (errno != EPERM || !process) return unmount_error(mounted);
+  const int code = detached.error().code;
+  if (code == EINVAL) return {};  // it went meanwhile
+  if (code != EPERM || !process) return unmount_error(mounted, code);
   SATCHEL_TRY(process->call({.verb = "stop", .fields = {}}, std::chrono::seconds(10)));
   return {};
 }

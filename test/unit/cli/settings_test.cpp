@@ -62,7 +62,10 @@ TEST_SUITE("cli/settings") {
     CHECK(settings.site_rules.text == "/etc/satchel/rules.d");
     CHECK(settings.desktops.empty());
     CHECK(!settings.device.empty());
-    if (::geteuid() == 0) CHECK(settings.index_directory.text == "/var/cache/satchel");
+    if (::geteuid() == 0) {
+      CHECK(settings.index_directory.text == "/var/cache/satchel");
+      CHECK(settings.store_directory.text == "/var/lib/satchel");
+    }
   }
 
   TEST_CASE("a machine id names a folder, so it has the form of a name") {
