@@ -48,8 +48,38 @@ bool must_kill_suid(fuse_req_t req, const Info& info) {
   }
 }
 
+bool is_in_group(fuse_req_t req, gid_t gid) {
+  if (fuse_req_ctx(req)->gid == gid) return true;
+  std::vector<gid_t> groups(64);
+  for (;;) {
+    const int count = fuse_req_getgroups(req, static_cast<int>(groups.size()), groups.data());
+    if (count < 0) return false;  // then sgid goes: too often is safe
+    const auto total = static_cast<std::size_t>(count);
+    if (total <= groups.size() || groups.size() >= kGroupsMax) {
+      groups.resize(std::min(total, groups.size()));
+      return std::ranges::find(groups, gid) != groups.end();
+    }
+    groups.resize(std::min(total, kGroupsMax));
+  }
+}
+
+/// The sgid bit of a file that its group may not execute goes if somebody outside of that group
+/// changes bytes or owner; View knows no groups, and clears what goes for everybody.
+Result<void> drop_lone_sgid(fuse_req_t req, NodeId node, std::optional<HandleId> handle) {
+  const Caller caller = caller_of(req);
+  if (caller.uid == 0) return {};
+  SATCHEL_ASSIGN(const NodeStat stat, view(req).get_attributes(node));
+  const bool is_lone = S_ISREG(stat.mode) && (stat.mode & (S_ISGID | S_IXGRP)) == S_ISGID;
+  if (!is_lone || is_in_group(req, stat.gid)) return {};
+  AttributeChange change;
+  change.mode = stat.mode & 07777U & ~mode_t{S_ISGID};
+  SATCHEL_TRY(view(req).set_attributes(node, handle, change, caller));
+  return {};
+}
+
 /// For requests that carry no kill flag though they change bytes.
 Result<void> kill_suid_of_others(fuse_req_t req, NodeId node, HandleId handle) {
+  SATCHEL_TRY(drop_lone_sgid(req, node, handle));
   const Caller caller = caller_of(req);
   if (caller.uid == 0) return {};
   SATCHEL_ASSIGN(const NodeStat stat, view(req).get_attributes(node));
@@ -79,8 +109,11 @@ void op_init(void* user_data, fuse_conn_info* connection) {
   if (mount.is_exported) (void)fuse_set_feature_flag(connection, FUSE_CAP_EXPORT_SUPPORT);
   // Not the writeback cache: the kernel would then own sizes and times, and it excludes
   // passthrough.
-  for (const std::uint64_t capability : {FUSE_CAP_WRITEBACK_CACHE, FUSE_CAP_AUTO_INVAL_DATA,
-                                         FUSE_CAP_FLOCK_LOCKS, FUSE_CAP_POSIX_LOCKS}) {
+  // Not direct I/O that goes on after the call: the kernel drops cached pages before it but not
+  // after it, so a reader in between would keep the old bytes.
+  for (const std::uint64_t capability :
+       {FUSE_CAP_WRITEBACK_CACHE, FUSE_CAP_AUTO_INVAL_DATA, FUSE_CAP_FLOCK_LOCKS,
+        FUSE_CAP_POSIX_LOCKS, FUSE_CAP_ASYNC_DIO}) {
     fuse_unset_feature_flag(connection, capability);
   }
   connection->max_write = kWriteBytesMax;
@@ -156,9 +189,10 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat* values, int fields,
                 fuse_file_info* info) {
   answer(req, "setattr", [&]() -> Result<AttributesReply> {
     const auto handle = info != nullptr ? std::optional(handle_of(info)) : std::nullopt;
+    const AttributeChange change = to_change(*values, fields, info);
+    if (change.kill_suid) SATCHEL_TRY(drop_lone_sgid(req, node_of(ino), handle));
     SATCHEL_ASSIGN(const auto stat,
-                   view(req).set_attributes(node_of(ino), handle, to_change(*values, fields, info),
-                                            caller_of(req)));
+                   view(req).set_attributes(node_of(ino), handle, change, caller_of(req)));
     return AttributesReply{stat};
   });
 }
@@ -268,6 +302,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* info) {
       change.size = 0;
       change.mtime_now = true;
       change.kill_suid = must_kill_suid(req, *info);
+      if (change.kill_suid) SATCHEL_TRY(drop_lone_sgid(req, node_of(ino), open.handle));
       const auto truncated =
           view(req).set_attributes(node_of(ino), open.handle, change, caller_of(req));
       if (!truncated) {
@@ -307,16 +342,17 @@ void op_read(fuse_req_t req, fuse_ino_t /*ino*/, std::size_t size, off_t offset,
   });
 }
 
-void op_write(fuse_req_t req, fuse_ino_t /*ino*/, const char* bytes, std::size_t size, off_t offset,
+void op_write(fuse_req_t req, fuse_ino_t ino, const char* bytes, std::size_t size, off_t offset,
               fuse_file_info* info) {
   answer(req, "write", [&]() -> Result<WrittenReply> {
     // Pages of a mapping: where they belong, and by nobody who could lose suid for it.
     const bool is_page = info->writepage != 0;
     const bool append = !is_page && (info->flags & O_APPEND) != 0;
-    SATCHEL_ASSIGN(
-        const auto count,
-        view(req).write(handle_of(info), static_cast<std::uint64_t>(offset),
-                        as_bytes({bytes, size}), append, !is_page && must_kill_suid(req, *info)));
+    const bool kills = !is_page && must_kill_suid(req, *info);
+    if (kills) SATCHEL_TRY(drop_lone_sgid(req, node_of(ino), handle_of(info)));
+    SATCHEL_ASSIGN(const auto count,
+                   view(req).write(handle_of(info), static_cast<std::uint64_t>(offset),
+                                   as_bytes({bytes, size}), append, kills));
     return WrittenReply{count};
   });
 }
@@ -490,21 +526,6 @@ void op_fsyncdir(fuse_req_t req, fuse_ino_t /*ino*/, int /*data_only*/, fuse_fil
 }
 
 // Extended attributes and the filesystem.
-
-bool is_in_group(fuse_req_t req, gid_t gid) {
-  if (fuse_req_ctx(req)->gid == gid) return true;
-  std::vector<gid_t> groups(64);
-  for (;;) {
-    const int count = fuse_req_getgroups(req, static_cast<int>(groups.size()), groups.data());
-    if (count < 0) return false;  // then sgid goes: too often is safe
-    const auto total = static_cast<std::size_t>(count);
-    if (total <= groups.size() || groups.size() >= kGroupsMax) {
-      groups.resize(std::min(total, groups.size()));
-      return std::ranges::find(groups, gid) != groups.end();
-    }
-    groups.resize(std::min(total, kGroupsMax));
-  }
-}
 
 /// As chmod(2): an ACL set by somebody outside of the file's group takes its sgid bit away. The
 /// kernel leaves that to us.

@@ -110,12 +110,7 @@ class Run {
 
  private:
   std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
-  /// Where sgid is set, the group may execute: a write by somebody outside of the group clears a
-  /// lone sgid on ext4 and leaves it on the view.
-  mode_t random_mode() {
-    const auto mode = static_cast<mode_t>(below(07777 + 1));
-    return (mode & S_ISGID) != 0 ? mode | S_IXGRP : mode;
-  }
+  mode_t random_mode() { return static_cast<mode_t>(below(07777 + 1)); }
   bool chance(unsigned percent) { return below(100) < percent; }
 
   void collect_names(const std::string& folder, int depth) {

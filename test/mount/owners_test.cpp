@@ -95,6 +95,44 @@ TEST_SUITE("mount/owners") {
     fixture.compare_trees();
   }
 
+  // Sgid on a file that its group may not execute once meant "locks are mandatory here", so it
+  // stays for those in the group.
+  TEST_CASE("a lone sgid goes when somebody outside of the group changes the bytes") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture(make_base);
+    fixture.mount();
+    fixture.on_both([](Place& place) {
+      for (const char* const name : {"write", "truncate", "open", "fallocate", "punch", "copy"}) {
+        place.write(name, std::string(5'000, 'x'), O_WRONLY | O_CREAT);
+      }
+      const auto arm = [&] {
+        for (const char* const name : {"write", "truncate", "open", "fallocate", "punch", "copy"}) {
+          place.did("chmod", ::chmod(place.path(name).c_str(), 02666));
+        }
+      };
+      const auto change = [](Place& mine) {
+        mine.write("write", "changed", O_WRONLY);
+        mine.did("truncate", ::truncate(mine.path("truncate").c_str(), 3));
+        mine.write("open", "", O_WRONLY | O_TRUNC);
+        const UniqueFd grown(::open(mine.path("fallocate").c_str(), O_RDWR | O_CLOEXEC));
+        mine.did("fallocate", ::fallocate(grown.get(), 0, 0, 10'000));
+        const UniqueFd punched(::open(mine.path("punch").c_str(), O_RDWR | O_CLOEXEC));
+        constexpr int kPunch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+        mine.did("punch", ::fallocate(punched.get(), kPunch, 0, 4096));
+        const UniqueFd to(::open(mine.path("copy").c_str(), O_WRONLY | O_CLOEXEC));
+        mine.did("copy", ::copy_file_range(grown.get(), nullptr, to.get(), nullptr, 100, 0));
+        for (const char* const name : {"write", "truncate", "open", "fallocate", "punch", "copy"}) {
+          mine.stat(name);
+        }
+      };
+      arm();
+      as_user(place, 1000, 1000, {0}, change);  // stays
+      arm();
+      as_user(place, 1000, 1000, {}, change);  // goes
+    });
+    fixture.compare_trees();
+  }
+
   TEST_CASE("access and default ACLs are obeyed and inherited") {
     SATCHEL_NEEDS_MOUNT();
     MountFixture fixture(make_base);
