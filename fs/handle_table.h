@@ -37,6 +37,9 @@ struct DirectoryHandle {
   std::uint32_t epoch = 0;
   std::shared_ptr<const BaseTree> tree;
   std::optional<BaseDirectory> base;
+  /// Names that got their position later are not listed: a reader that renames what it reads would
+  /// meet it again for ever.
+  std::optional<std::uint64_t> positions_end;
   /// Names that were only the upper's, and became the base's while this directory was being read:
   /// their places stay good. Ascending.
   std::vector<std::pair<std::uint64_t, std::string>> committed;

@@ -27,6 +27,7 @@ class Lister {
     if (node.is_removed) return std::move(items_);
     if (offset < kRanksStart) SATCHEL_TRY(add_dots(offset));
     if (offset < kPositionsStart) SATCHEL_TRY(add_base(std::max(offset, kRanksStart)));
+    SATCHEL_TRY(bound_positions());
     if (!is_full()) SATCHEL_TRY(add_upper(std::max(offset, kPositionsStart) - kPositionsStart));
     return std::move(items_);
   }
@@ -60,6 +61,13 @@ class Lister {
     handle_.tree = view_.base;
     handle_.epoch = view_.epoch;
     handle_.base = now;
+    return {};
+  }
+
+  /// Once, when the reading begins.
+  Result<void> bound_positions() {
+    if (handle_.positions_end || !view_.upper) return {};
+    SATCHEL_ASSIGN(handle_.positions_end, view_.upper->next_number());
     return {};
   }
 
@@ -124,6 +132,7 @@ class Lister {
       // A batch that was cut off says nothing of what lies behind it.
       if (!is_live && name == names.end() && names.size() == kBatchItems) break;
       const std::uint64_t position = is_live ? name->position : committed->first;
+      if (handle_.positions_end && position >= *handle_.positions_end) break;
       const std::string& text = is_live ? name->name : committed->second;
       SATCHEL_TRY(add_child(text, position));
       if (is_live) {
@@ -180,6 +189,7 @@ Result<void> View::read_directory(HandleId id, std::uint64_t offset,
       if (offset == 0) {
         handle->committed.clear();  // rewinddir(3)
         handle->tree.reset();
+        handle->positions_end.reset();
         state_->touch_atime(*handle->node, handle->node->inode.get());
       }
       SATCHEL_ASSIGN(items, Lister(*state_, *handle).list(offset));

@@ -81,6 +81,33 @@ TEST_SUITE("mount/directories") {
     for (const std::string& name : seen) CHECK(seen.count(name) == 1);
   }
 
+  TEST_CASE("a reader that renames what it reads comes to an end") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture([](Place&) {});
+    fixture.mount();
+    constexpr int kFiles = 1'000;
+    Place view(fixture.folder("mnt").text);
+    REQUIRE(::mkdir(fixture.mnt("renamed").c_str(), 0755) == 0);
+    for (int i = 0; i < kFiles; ++i) {
+      view.write("renamed/" + std::to_string(i), "", O_WRONLY | O_CREAT);
+    }
+    DIR* const listing = ::opendir(fixture.mnt("renamed").c_str());
+    REQUIRE(listing != nullptr);
+    const std::string away = fixture.mnt("renamed/away");
+    int seen = 0;
+    while (const dirent* const item = ::readdir(listing)) {
+      const std::string name = item->d_name;
+      if (name == "." || name == "..") continue;
+      REQUIRE(++seen <= 2 * kFiles);
+      const std::string path = fixture.mnt("renamed/" + name);
+      if (::rename(path.c_str(), away.c_str()) == 0) {
+        REQUIRE(::rename(away.c_str(), path.c_str()) == 0);
+      }
+    }
+    REQUIRE(::closedir(listing) == 0);
+    CHECK(seen >= kFiles);
+  }
+
   TEST_CASE("telldir, seekdir and rewinddir work") {
     SATCHEL_NEEDS_MOUNT();
     MountFixture fixture([](Place& base) {
