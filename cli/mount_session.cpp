@@ -31,6 +31,9 @@
 namespace satchel::cli {
 namespace {
 
+/// The kernel remembers what it was told, so a mount needs few pages twice.
+constexpr std::size_t kDecodedPagesBytes = 16U << 20U;
+
 using fs::ControlFields;
 using fs::ControlRequest;
 using store::Entry;
@@ -53,7 +56,7 @@ class MountSession {
     SATCHEL_TRY(open_repository(slot));
     SATCHEL_ASSIGN(client_, fs::ClientStore::open(options_.store, slot, repository_->id()));
     SATCHEL_TRY(open_log());
-    trees_.emplace(*repository_, &client_->metadata_cache(), nullptr);
+    trees_.emplace(*repository_, &client_->metadata_cache(), nullptr, kDecodedPagesBytes);
     const fs::ContentPlaces places{.repository = *repository_,
                                    .shared_objects = client_->shared_objects(),
                                    .own_objects = client_->own_objects(),

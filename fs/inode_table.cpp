@@ -1,5 +1,7 @@
 #include "fs/inode_table.h"
 
+#include <algorithm>
+
 #include "fs/node_index.h"
 
 namespace satchel::fs {
@@ -25,12 +27,11 @@ std::size_t InodeTable::PlaceHash::operator()(const PlaceKey& key) const {
 }
 
 InodeTable::InodeTable(const store::FileId& root, NodeIndex* index) : index_(index) {
-  auto node = std::make_unique<Node>();
-  node->id = kRootNode;
-  node->kind = store::Kind::kDirectory;
-  node->file_id = root;
-  node->lookups = 1;  // the kernel never forgets the root
-  nodes_.emplace(kRootNode, std::move(node));
+  Node& node = nodes_[kRootNode];
+  node.id = kRootNode;
+  node.kind = store::Kind::kDirectory;
+  node.file_id = root;
+  node.lookups = 1;  // the kernel never forgets the root
 }
 
 InodeTable::~InodeTable() = default;
@@ -58,11 +59,13 @@ void InodeTable::note_place(Node& node, const Node& parent, std::string_view nam
 }
 
 Node& InodeTable::add(store::Kind kind, const store::FileId& file_id) {
-  auto node = std::make_unique<Node>();
-  node->id = id_for(file_id);
-  node->kind = kind;
-  node->file_id = file_id;
-  return *nodes_.emplace(node->id, std::move(node)).first->second;
+  const NodeId id = id_for(file_id);
+  Node& node = nodes_[id];
+  node.id = id;
+  node.kind = kind;
+  node.file_id = file_id;
+  nodes_max_ = std::max(nodes_max_, nodes_.size());
+  return node;
 }
 
 NodeRef InodeTable::pinned(Node& node) {
@@ -73,7 +76,7 @@ NodeRef InodeTable::pinned(Node& node) {
 NodeRef InodeTable::find(NodeId id) {
   const std::lock_guard lock(mutex_);
   const auto found = nodes_.find(id);
-  return found == nodes_.end() ? NodeRef() : pinned(*found->second);
+  return found == nodes_.end() ? NodeRef() : pinned(found->second);
 }
 
 NodeRef InodeTable::pin(Node& node) {
@@ -155,7 +158,7 @@ void InodeTable::forget(NodeId id, std::uint64_t lookups) {
   const std::lock_guard lock(mutex_);
   const auto found = nodes_.find(id);
   if (found == nodes_.end() || id == kRootNode) return;
-  Node& node = *found->second;
+  Node& node = found->second;
   SATCHEL_ASSERT(node.lookups >= lookups);
   node.lookups -= lookups;
   release_if_unknown(&node);
@@ -183,7 +186,8 @@ void InodeTable::release_if_unknown(Node* node) {
       if (found != by_upper_.end() && found->second == node) by_upper_.erase(found);
     }
     Node* const parent = std::exchange(node->parent, nullptr);
-    nodes_.erase(node->id);
+    const NodeId id = node->id;
+    nodes_.erase(id);
     if (parent != nullptr) --parent->pins;
     node = parent;
   }
@@ -289,8 +293,8 @@ std::vector<NodeRef> InodeTable::take_idle() {
   for (const NodeId id : std::exchange(idle_, {})) {
     const auto found = nodes_.find(id);
     if (found == nodes_.end()) continue;
-    if (found->second->lookups == 0 && found->second->pins == 0) {
-      idle.push_back(pinned(*found->second));
+    if (found->second.lookups == 0 && found->second.pins == 0) {
+      idle.push_back(pinned(found->second));
     }
   }
   return idle;
@@ -305,8 +309,16 @@ std::vector<NodeRef> InodeTable::all() {
   const std::lock_guard lock(mutex_);
   std::vector<NodeRef> found;
   found.reserve(nodes_.size());
-  for (const auto& [id, node] : nodes_) found.push_back(pinned(*node));
+  for (auto& [id, node] : nodes_) found.push_back(pinned(node));
   return found;
+}
+
+bool InodeTable::has_shrunk() {
+  constexpr std::size_t kManyNodes = 65'536;
+  const std::lock_guard lock(mutex_);
+  if (nodes_max_ < kManyNodes || nodes_.size() > nodes_max_ / 2) return false;
+  nodes_max_ = nodes_.size();
+  return true;
 }
 
 std::uint64_t InodeTable::size() const {

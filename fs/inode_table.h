@@ -160,6 +160,8 @@ class InodeTable {
   /// Every node, pinned.
   std::vector<NodeRef> all();
   [[nodiscard]] std::uint64_t size() const;
+  /// True once each time that half of many nodes have gone: time to give memory back.
+  [[nodiscard]] bool has_shrunk();
 
  private:
   friend class NodeRef;
@@ -198,7 +200,8 @@ class InodeTable {
   NodeIndex* const index_;
   mutable std::mutex mutex_;
   std::uint64_t next_id_ = static_cast<std::uint64_t>(kRootNode) + 1;
-  std::unordered_map<NodeId, std::unique_ptr<Node>> nodes_;
+  std::unordered_map<NodeId, Node> nodes_;  ///< where they stay: others point to them
+  std::size_t nodes_max_ = 0;               ///< since has_shrunk() was true
   std::unordered_set<Node*, PlaceHash, PlaceEqual> by_place_;
   std::unordered_map<store::FileId, Node*> by_file_id_;
   std::unordered_map<UpperId, Node*> by_upper_;

@@ -1,6 +1,7 @@
 // Names: finding, making, linking and removing them.
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -24,6 +25,8 @@ void View::forget(NodeId id, std::uint64_t lookups) {
   state_->table.forget(id, lookups);
   if (!state_->table.find(id)) state_->forget_atime(id);
   state_->settle();
+  // What many small nodes took stays with the allocator otherwise.
+  if (state_->table.has_shrunk()) (void)::malloc_trim(0);  // false: nothing to give back
 }
 
 // What else rules say matters to the snapshot, and to where bytes are.

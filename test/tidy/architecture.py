@@ -49,7 +49,7 @@ DOORS = {
 SYSTEM = re.compile(
     r"(sys|linux|netinet|net|arpa|asm|bits)/[a-z0-9_/-]+\.h|"
     r"(assert|ctype|dirent|dlfcn|endian|err|errno|fcntl|fnmatch|ftw|getopt|glob|grp|inttypes|limits|"
-    r"locale|math|mntent|netdb|poll|pthread|pty|pwd|sched|semaphore|setjmp|signal|spawn|stddef|stdint|"
+    r"locale|malloc|math|mntent|netdb|poll|pthread|pty|pwd|sched|semaphore|setjmp|signal|spawn|stddef|stdint|"
     r"stdio|stdlib|string|strings|syslog|termios|time|ucontext|unistd|utime|wchar)\.h"
 )
 STANDARD = re.compile(r"[a-z0-9_]+")  # <vector>: no slash, no extension
