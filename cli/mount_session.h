@@ -32,7 +32,7 @@ struct MountSessionOptions {
   RuleSource rules;  ///< its user is the one above
   fs::TransportChoice transport = fs::TransportChoice::kAuto;
   unsigned fetch_threads = 4;
-  bool is_exported = false;  ///< as fs::MountOptions
+  bool is_exported = false;               ///< as fs::MountOptions
   std::optional<LogLevel> log_to_stderr;  ///< absent: to the store's satchel.log
 };
 

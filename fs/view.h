@@ -46,14 +46,15 @@ struct NodeStat {
   std::uint64_t blocks = 0;  ///< of 512 bytes; true for sparse upper files
   Timestamp atime, mtime, ctime;
 };
-/// A found or new name: the kernel holds one more look-up of `node` afterwards, to be given back by forget().
+/// A found or new name: the kernel holds one more look-up of `node` afterwards, to be given back by
+/// forget().
 struct NodeReply {
   NodeId node{};
   NodeStat stat;
 };
 struct OpenReply {
   HandleId handle{};
-  bool keep_cache = false;   ///< pages that the kernel has of this inode are still right
+  bool keep_cache = false;  ///< pages that the kernel has of this inode are still right
 };
 
 /// Which fields setattr changes.
@@ -64,35 +65,46 @@ struct AttributeChange {
   std::optional<std::uint64_t> size;
   std::optional<Timestamp> atime, mtime;
   bool atime_now = false, mtime_now = false;
-  bool kill_suid = false;    ///< also clear suid and sgid as write(2) and chown(2) do
+  bool kill_suid = false;  ///< also clear suid and sgid as write(2) and chown(2) do
 };
 
 enum class RenameMode : std::uint8_t { kReplace, kNoReplace, kExchange, kWhiteout };
 enum class XattrMode : std::uint8_t { kAny, kCreate, kReplace };
-enum class FallocateMode : std::uint8_t { kAllocate, kKeepSize, kPunchHole, kZeroRange, kZeroRangeKeepSize };
+enum class FallocateMode : std::uint8_t {
+  kAllocate,
+  kKeepSize,
+  kPunchHole,
+  kZeroRange,
+  kZeroRangeKeepSize
+};
 
 struct FilesystemStat {
-  std::uint64_t blocks = 0, blocks_free = 0, blocks_available = 0, files = 0, files_free = 0;  ///< of the filesystem that holds the store
+  std::uint64_t blocks = 0, blocks_free = 0, blocks_available = 0, files = 0,
+                files_free = 0;  ///< of the filesystem that holds the store
   std::uint32_t block_bytes = 4096;
 };
 
-/// Tells the kernel that what it remembers is no longer true. Called without any lock of the view held.
+/// Tells the kernel that what it remembers is no longer true. Called without any lock of the view
+/// held.
 class KernelNotifier {
  public:
   virtual ~KernelNotifier() = default;
   virtual void forget_entry(NodeId parent, const Name& name) = 0;
-  virtual void forget_inode(NodeId node) = 0;       ///< attributes and pages
+  virtual void forget_inode(NodeId node) = 0;  ///< attributes and pages
 };
 
 /// Where bytes of base files come from. Thread-safe. See fs/content_fetch.h.
 class ContentSource {
  public:
   virtual ~ContentSource() = default;
-  /// Bytes [offset, offset + out.size()) or up to the end. Errors: ENETUNREACH, ETIMEDOUT, EBADMSG, EIO.
-  virtual Result<std::size_t> read(const store::ContentId& id, std::uint64_t offset, std::span<std::byte> out) = 0;
+  /// Bytes [offset, offset + out.size()) or up to the end. Errors: ENETUNREACH, ETIMEDOUT, EBADMSG,
+  /// EIO.
+  virtual Result<std::size_t> read(const store::ContentId& id, std::uint64_t offset,
+                                   std::span<std::byte> out) = 0;
   /// Writes the whole content into `fd`, holes kept, by reflink or copy.
   virtual Result<void> copy_to(const store::ContentId& id, int fd) = 0;
-  /// Bytes of a file that has just been committed become content of this device: takes `name` in `directory_fd` over.
+  /// Bytes of a file that has just been committed become content of this device: takes `name` in
+  /// `directory_fd` over.
   virtual Result<void> adopt(const store::ContentId& id, int directory_fd, const char* name) = 0;
 };
 
@@ -112,72 +124,94 @@ struct ViewContext {
 class Upper;
 struct ViewState;
 
-/// Base tree plus upper. All names are resolved against the base in `trees` and the rows of `upper`; every change is one batch in the upper.
-/// Without an upper the view is read-only and changes are EROFS.
+/// Base tree plus upper. All names are resolved against the base in `trees` and the rows of
+/// `upper`; every change is one batch in the upper. Without an upper the view is read-only and
+/// changes are EROFS.
 ///
-/// Permission is the kernel's to check (default_permissions); the view sets owners, modes, times and link counts as ext4 does, and enforces sticky-independent rules:
-/// ENOTEMPTY, EISDIR, ENOTDIR, EEXIST, EXDEV never, ENAMETOOLONG, EMLINK at 65,000 names, EPERM where a rule says `deny`.
-/// Thread-safe. Errors besides: ENOENT, ESTALE (node unknown), those of the tree store and the content source.
+/// Permission is the kernel's to check (default_permissions); the view sets owners, modes, times
+/// and link counts as ext4 does, and enforces sticky-independent rules: ENOTEMPTY, EISDIR, ENOTDIR,
+/// EEXIST, EXDEV never, ENAMETOOLONG, EMLINK at 65,000 names, EPERM where a rule says `deny`.
+/// Thread-safe. Errors besides: ENOENT, ESTALE (node unknown), those of the tree store and the
+/// content source.
 class View final : public store::LiveUpper {
  public:
-  static Result<std::unique_ptr<View>> open(const ViewContext& context, const store::RootId& base, std::unique_ptr<Upper> upper);
+  static Result<std::unique_ptr<View>> open(const ViewContext& context, const store::RootId& base,
+                                            std::unique_ptr<Upper> upper);
   ~View() override;
   void set_notifier(KernelNotifier* notifier);
   /// Answers what user.satchel.KEY of a path says; empty: ENODATA. Called without any lock held.
-  using Explainer = std::function<Result<std::string>(const RelativePath& path, const NodeStat& stat, std::string_view key)>;
-  /// To be called before the view is mounted. Without it there are no such attributes; they are never listed, nor can they be set.
+  using Explainer = std::function<Result<std::string>(const RelativePath& path,
+                                                      const NodeStat& stat, std::string_view key)>;
+  /// To be called before the view is mounted. Without it there are no such attributes; they are
+  /// never listed, nor can they be set.
   void set_explainer(Explainer explainer);
 
   Result<NodeReply> lookup(NodeId parent, const Name& name);
-  /// An exported mount's node by an id that was given out before, even before a restart. Errors: ESTALE (the file is gone).
+  /// An exported mount's node by an id that was given out before, even before a restart. Errors:
+  /// ESTALE (the file is gone).
   Result<NodeReply> find_again(NodeId node);
-  /// The directory that the directory `node` stands in; the root's is itself. Errors: as find_again(), ENOTDIR.
+  /// The directory that the directory `node` stands in; the root's is itself. Errors: as
+  /// find_again(), ENOTDIR.
   Result<NodeReply> find_parent(NodeId node);
   void forget(NodeId node, std::uint64_t lookups);
   Result<NodeStat> get_attributes(NodeId node);
-  Result<NodeStat> set_attributes(NodeId node, std::optional<HandleId> handle, const AttributeChange& change, const Caller& caller);
+  Result<NodeStat> set_attributes(NodeId node, std::optional<HandleId> handle,
+                                  const AttributeChange& change, const Caller& caller);
   Result<std::string> read_link(NodeId node);
 
-  Result<NodeReply> make_node(NodeId parent, const Name& name, mode_t mode, dev_t rdev, const Caller& caller);
-  Result<NodeReply> make_directory(NodeId parent, const Name& name, mode_t mode, const Caller& caller);
-  Result<NodeReply> make_symlink(NodeId parent, const Name& name, std::string_view target, const Caller& caller);
+  Result<NodeReply> make_node(NodeId parent, const Name& name, mode_t mode, dev_t rdev,
+                              const Caller& caller);
+  Result<NodeReply> make_directory(NodeId parent, const Name& name, mode_t mode,
+                                   const Caller& caller);
+  Result<NodeReply> make_symlink(NodeId parent, const Name& name, std::string_view target,
+                                 const Caller& caller);
   Result<NodeReply> link(NodeId node, NodeId new_parent, const Name& new_name);
   Result<void> unlink(NodeId parent, const Name& name);
   Result<void> remove_directory(NodeId parent, const Name& name);
-  Result<void> rename(NodeId parent, const Name& name, NodeId new_parent, const Name& new_name, RenameMode mode, const Caller& caller);
+  Result<void> rename(NodeId parent, const Name& name, NodeId new_parent, const Name& new_name,
+                      RenameMode mode, const Caller& caller);
 
   struct Created {
     NodeReply node;
     OpenReply open;
   };
-  Result<Created> create(NodeId parent, const Name& name, mode_t mode, int flags, const Caller& caller);
-  Result<Created> create_unnamed(NodeId parent, mode_t mode, int flags, const Caller& caller);  ///< O_TMPFILE
+  Result<Created> create(NodeId parent, const Name& name, mode_t mode, int flags,
+                         const Caller& caller);
+  Result<Created> create_unnamed(NodeId parent, mode_t mode, int flags,
+                                 const Caller& caller);  ///< O_TMPFILE
   Result<OpenReply> open_file(NodeId node, int flags);
   Result<std::size_t> read(HandleId handle, std::uint64_t offset, std::span<std::byte> out);
   /// `append`: at the end, whatever `offset` says. `kill_suid`: clear suid and sgid.
-  Result<std::size_t> write(HandleId handle, std::uint64_t offset, Bytes bytes, bool append, bool kill_suid);
+  Result<std::size_t> write(HandleId handle, std::uint64_t offset, Bytes bytes, bool append,
+                            bool kill_suid);
   /// The file's bytes, its metadata and every name it had are on the medium.
   Result<void> sync_file(HandleId handle, bool data_only);
-  Result<void> fallocate(HandleId handle, FallocateMode mode, std::uint64_t offset, std::uint64_t length);
-  Result<std::uint64_t> seek(HandleId handle, std::uint64_t offset, int whence);  ///< SEEK_DATA, SEEK_HOLE
-  Result<std::size_t> copy_range(HandleId from, std::uint64_t from_offset, HandleId to, std::uint64_t to_offset, std::size_t length);
+  Result<void> fallocate(HandleId handle, FallocateMode mode, std::uint64_t offset,
+                         std::uint64_t length);
+  Result<std::uint64_t> seek(HandleId handle, std::uint64_t offset,
+                             int whence);  ///< SEEK_DATA, SEEK_HOLE
+  Result<std::size_t> copy_range(HandleId from, std::uint64_t from_offset, HandleId to,
+                                 std::uint64_t to_offset, std::size_t length);
   void release(HandleId handle);
 
   Result<HandleId> open_directory(NodeId node);
   struct DirectoryItem {
-    std::string name;              ///< may be "." or ".."
+    std::string name;  ///< may be "." or ".."
     std::uint64_t ino = 0;
-    mode_t type = 0;               ///< S_IFMT bits
-    std::uint64_t next_offset = 0; ///< where to go on after this item; stable while the name exists
+    mode_t type = 0;  ///< S_IFMT bits
+    std::uint64_t next_offset =
+        0;  ///< where to go on after this item; stable while the name exists
   };
   /// Calls `visit` from `offset` on (0: start; "." and ".." included) until it returns false.
-  Result<void> read_directory(HandleId handle, std::uint64_t offset, const std::function<bool(const DirectoryItem&)>& visit);
+  Result<void> read_directory(HandleId handle, std::uint64_t offset,
+                              const std::function<bool(const DirectoryItem&)>& visit);
   Result<void> sync_directory(HandleId handle);
   void release_directory(HandleId handle);
 
   Result<std::string> get_xattr(NodeId node, const std::string& name);
   Result<std::vector<std::string>> list_xattrs(NodeId node);
-  Result<void> set_xattr(NodeId node, const std::string& name, std::string_view value, XattrMode mode);
+  Result<void> set_xattr(NodeId node, const std::string& name, std::string_view value,
+                         XattrMode mode);
   Result<void> remove_xattr(NodeId node, const std::string& name);
 
   /// Takes away all that rules discard: at the end, and at the start, where a crash left some.
@@ -190,8 +224,8 @@ class View final : public store::LiveUpper {
   Result<void> sync_all();
 
   struct Counts {
-    std::uint64_t dirty_files = 0;   ///< changed files that would travel
-    std::uint64_t nodes = 0;         ///< inodes the kernel knows
+    std::uint64_t dirty_files = 0;  ///< changed files that would travel
+    std::uint64_t nodes = 0;        ///< inodes the kernel knows
     std::uint64_t handles = 0;
   };
   Result<Counts> counts();

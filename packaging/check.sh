@@ -59,7 +59,11 @@ targets_of() {
 }
 
 mkdir -p build
-step "setup" packaging/setup.sh
+if [ "$full" = yes ]; then
+  step "setup" packaging/setup.sh --full
+else
+  step "setup" packaging/setup.sh
+fi
 
 mapfile -t asan_targets < <(targets_of asan unit model fuzz-smoke)
 step "asan: build" build asan "${asan_targets[@]}"

@@ -2,6 +2,8 @@
 # Makes a Debian 12 or newer machine ready to build and test Satchel: packages from the machine's own
 # mirror, and a libfuse that knows passthrough. Run as root, any number of times; once all is there it
 # needs no network and changes nothing.
+#
+#   packaging/setup.sh [--full]     --full: also what the tests labelled `full` run
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -13,7 +15,8 @@ build_packages=(
   libspdlog-dev libfmt-dev libexpected-dev nlohmann-json3-dev libarchive-dev
 )
 # Tests look at a mount through these, and the man pages are made by scdoc.
-test_packages=(fuse3 acl attr scdoc)
+test_packages=(fuse3 acl attr e2fsprogs git gnupg openssh-client rsync scdoc strace)
+full_test_packages=(libnfs-utils mmdebstrap nfs-ganesha nfs-ganesha-vfs)
 # Without the headers of liburing and libnuma, libfuse silently leaves its io_uring transport out.
 libfuse_build_packages=(
   build-essential dpkg-dev debian-archive-keyring meson ninja-build liburing-dev libnuma-dev
@@ -129,6 +132,11 @@ provide_libfuse() {
   say "libfuse: $(cat "$deps/libfuse-version") in build/deps"
 }
 
+case "${1-}" in
+  '') ;;
+  --full) test_packages+=("${full_test_packages[@]}") ;;
+  *) fail "usage: packaging/setup.sh [--full]" ;;
+esac
 [ "$(id -u)" -eq 0 ] || fail "run this as root: it installs packages"
 command -v apt-get > /dev/null || fail "this is for Debian 12 and newer"
 mkdir -p "$deps"

@@ -1,4 +1,5 @@
-// What a mount has changed since its base version, as a round sees it. Implemented by fs, called by syncer.
+// What a mount has changed since its base version, as a round sees it. Implemented by fs, called by
+// syncer.
 #pragma once
 
 #include <cstdint>
@@ -40,10 +41,10 @@ struct UpperNode {
   Xattrs xattrs;
   // Files: bytes that are known already (base content), or bytes to hash.
   std::optional<ContentId> content;
-  std::uint64_t size = 0;              ///< of bytes to hash, when sealed
-  std::string target;                  ///< symlinks
-  DeviceNumber device;                 ///< devices
-  std::uint32_t names = 1;             ///< how many names it has in the whole view
+  std::uint64_t size = 0;   ///< of bytes to hash, when sealed
+  std::string target;       ///< symlinks
+  DeviceNumber device;      ///< devices
+  std::uint32_t names = 1;  ///< how many names it has in the whole view
   // Directories.
   BaseOfDirectory base = BaseOfDirectory::kNothing;
   RelativePath base_path;
@@ -51,13 +52,14 @@ struct UpperNode {
     Name name;
     std::optional<std::uint32_t> node;  ///< index into SealedUpper::nodes; nullopt: deleted
   };
-  std::vector<Child> children;         ///< changed names only, ascending
-  /// The entry that this change was made to, where that is not the base version's at this place (a base switch happened in between):
-  /// the third leg of mediation.
+  std::vector<Child> children;  ///< changed names only, ascending
+  /// The entry that this change was made to, where that is not the base version's at this place (a
+  /// base switch happened in between): the third leg of mediation.
   std::optional<Entry> origin;
 };
 
-/// The delta of one generation. nodes[0] is the root directory (kSamePlace). A file with several names is one node.
+/// The delta of one generation. nodes[0] is the root directory (kSamePlace). A file with several
+/// names is one node.
 struct SealedUpper {
   Generation generation = 0;
   RootId base_root;
@@ -67,12 +69,13 @@ struct SealedUpper {
 
 /// The one batch in which a mount moves to a newer base version.
 struct BaseSwitch {
-  Generation generation = 0;            ///< rows up to this one were considered
-  RootId snapshot;                      ///< the tree that they made; equals the view as sealed, for paths that travel
-  RootId base_root;                     ///< the new base
+  Generation generation = 0;  ///< rows up to this one were considered
+  RootId snapshot;   ///< the tree that they made; equals the view as sealed, for paths that travel
+  RootId base_root;  ///< the new base
   VersionNumber base_version = 0;
-  RootId image_root;                    ///< image of that version
-  std::map<UpperId, ContentId> contents;  ///< what was hashed; rows still equal to it and unchanged since the seal become base files
+  RootId image_root;                      ///< image of that version
+  std::map<UpperId, ContentId> contents;  ///< what was hashed; rows still equal to it and unchanged
+                                          ///< since the seal become base files
   std::function<bool(const RelativePath&, Kind)> travels;  ///< rows of other paths stay
 };
 
@@ -80,13 +83,15 @@ struct BaseSwitch {
 class LiveUpper {
  public:
   virtual ~LiveUpper() = default;
-  /// Ends the current generation and describes it. Bytes are flushed to the upper's files, not fsynced.
+  /// Ends the current generation and describes it. Bytes are flushed to the upper's files, not
+  /// fsynced.
   virtual Result<SealedUpper> seal() = 0;
   /// The bytes of a changed file, open for reading; may change while they are read.
   virtual Result<UniqueFd> read(UpperId id) = 0;
   /// Nothing was written to the file since the seal of `generation`.
   virtual Result<bool> is_unchanged_since(UpperId id, Generation generation) = 0;
-  /// Durable on return. Descriptors that are open keep the content they have. The kernel is told of every name that changed.
+  /// Durable on return. Descriptors that are open keep the content they have. The kernel is told of
+  /// every name that changed.
   virtual Result<void> switch_base(const BaseSwitch& change) = 0;
 };
 

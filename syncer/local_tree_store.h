@@ -5,9 +5,9 @@
 
 namespace satchel::syncer {
 
-/// Reads from `trees`, which must look in `cache` first; put…() keep in `cache` and nowhere else. So
-/// a device can compose what it shows without writing to the repository. What is made this way must
-/// not become part of a version, whose pages belong in packs. Both are borrowed. Thread-safe.
+/// Reads from `trees`, which must look in `cache` first; put…() keep in `cache` and nowhere else.
+/// So a device can compose what it shows without writing to the repository. What is made this way
+/// must not become part of a version, whose pages belong in packs. Both are borrowed. Thread-safe.
 class LocalTreeStore final : public store::TreeStore {
  public:
   LocalTreeStore(store::TreeStore& trees, store::MetadataCache& cache)
