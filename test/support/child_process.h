@@ -1,10 +1,8 @@
 // Parts of a test that need a process of their own.
 #pragma once
 
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/types.h>
 
-#include <csignal>
 #include <functional>
 
 namespace satchel::test {
@@ -15,15 +13,13 @@ struct ChildEnd {
   bool is_killed = false;  ///< by SIGKILL
 };
 
+/// fork(), once all other threads of this process sleep: a thread that allocates in that moment
+/// would leave the allocator's lock held in the child, for the sanitizers' allocators do not follow
+/// a fork.
+pid_t fork_when_quiet();
+
 /// Runs `work` in a forked child, whose exit code is its result; no destructor of the parent's
 /// objects runs there. Other threads of this process do not exist in it.
-inline ChildEnd run_in_child(const std::function<int()>& work) {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(work());
-  int status = 0;
-  if (child < 0 || ::waitpid(child, &status, 0) != child) return {};
-  if (WIFEXITED(status)) return {.exit_code = WEXITSTATUS(status)};
-  return {.is_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL};
-}
+ChildEnd run_in_child(const std::function<int()>& work);
 
 }  // namespace satchel::test
