@@ -1,5 +1,7 @@
 // Repository: names, versions and the race for the next one.
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -187,7 +189,7 @@ TEST_SUITE("store/repository refs") {
     constexpr int kProcesses = 3;
     std::vector<pid_t> children;
     for (int i = 0; i < kProcesses; ++i) {
-      const pid_t child = ::fork();
+      const pid_t child = test::fork_when_quiet();
       if (child == 0) {
         if (!has_link && !test::forbid_link()) ::_exit(100);
         SystemRandom random;

@@ -21,6 +21,7 @@
 #include "store/stack.h"
 #include "syncer/publish.h"
 #include "syncer/version_parts.h"
+#include "test/support/child_process.h"
 #include "test/unit/syncer/world.h"
 
 namespace satchel::syncer {
@@ -287,7 +288,7 @@ TEST_SUITE("syncer/round") {
       Pair pair;
       pair.first->view().write("home/ada/big", std::string(300'000, 'b'));
       pair.first->view().write(kLetter, "changed");
-      const ::pid_t child = ::fork();
+      const ::pid_t child = test::fork_when_quiet();
       REQUIRE(child >= 0);
       if (child == 0) {
         (void)set_fault_point(point + ":1:kill");
