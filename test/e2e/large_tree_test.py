@@ -56,15 +56,7 @@ def test():
     options = parser.parse_args()
     with e2e.scratch("satchel-large.") as folder:
         satchel = e2e.Satchel(options.satchel, {"XDG_CACHE_HOME": os.path.join(folder, "cache")})
-        repository = os.path.join(folder, "repo")
-        satchel.run("init", repository)
-        importer = subprocess.Popen([satchel.binary, "--json", "import", repository, "os/many", "--from", "-"],
-                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(os.environ, **satchel.environment))
-        write_archive(importer.stdin, options.files)
-        importer.stdin.close()
-        e2e.check(importer.wait(timeout=900) == 0, "import failed")
-        satchel.run("image", "create", repository, "many", "--layer", "os/many@1")
-        satchel.run("workspace", "create", repository, "ada", "--image", "many@1")
+        repository = e2e.make_world_of_archive(satchel, folder, "many", lambda out: write_archive(out, options.files))
         device = e2e.Device(satchel, folder, "first", repository)
         try:
             device.mount()

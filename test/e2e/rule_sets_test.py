@@ -187,17 +187,17 @@ def local_on_both_then_changed(world):
 
 def other_classes(world):
     """The two put one path into different areas: it is one file all the same, and lives on through edits on both sides."""
-    path = "home/ada/work/plan"
+    path = "home/ada/desk/plan"
     world.first.write(path, "1")
     world.sync_all()
     for round_number, device in enumerate((world.second, world.first, world.second, world.first)):
         device.write(path, f"edit {round_number}")
-        device.write(f"home/ada/work/more{round_number}", "m")
+        device.write(f"home/ada/desk/more{round_number}", "m")
         world.sync_all()
-        world.expect_everywhere({path: f"edit {round_number}", **{f"home/ada/work/more{n}": "m" for n in range(round_number + 1)}})
+        world.expect_everywhere({path: f"edit {round_number}", **{f"home/ada/desk/more{n}": "m" for n in range(round_number + 1)}})
     world.second.remove(path)
     world.sync_all()
-    world.expect_everywhere({path: None, "home/ada/work/more0": "m"})
+    world.expect_everywhere({path: None, "home/ada/desk/more0": "m"})
 
 
 def machine_on_one(world):
@@ -243,7 +243,7 @@ CASES = (
     (local_on_one, ("", "local ~/music/**\n")),
     (local_directory_itself, ("", "local ~/music{,/**}\n")),
     (local_on_both_then_changed, ("local ~/x/**\n", "local ~/y/**\n")),
-    (other_classes, ("sync ~/work/** class=data\n", "sync ~/work/** class=app\n")),
+    (other_classes, ("sync ~/desk/** class=data\n", "sync ~/desk/** class=app\n")),
     (machine_on_one, ("machine /etc/where\n", "sync /etc/where class=sysdata\n")),
     (moved_between, ("", "local ~/keep/**\n")),
 )

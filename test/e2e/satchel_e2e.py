@@ -53,6 +53,20 @@ class Satchel:
         return json.loads(done.stdout)["error"]
 
 
+def make_world_of_archive(satchel, folder, name, write):
+    """A repository with one layer of the tar that `write(out)` writes, an image `name` of it and ada's workspace; returns the repository's path."""
+    repository = os.path.join(folder, "repo")
+    satchel.run("init", repository)
+    importer = subprocess.Popen([satchel.binary, "--json", "import", repository, f"os/{name}", "--from", "-"],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **satchel.environment})
+    write(importer.stdin)
+    importer.stdin.close()
+    check(importer.wait(timeout=900) == 0, "import failed")
+    satchel.run("image", "create", repository, name, "--layer", f"os/{name}@1")
+    satchel.run("workspace", "create", repository, "ada", "--image", f"{name}@1")
+    return repository
+
+
 class Device:
     """One device of a person: a store, a mount point, an identity."""
 

@@ -8,7 +8,6 @@ A directory of 1,000,000 files goes straight into a repository. In a mounted wor
 
 import argparse
 import os
-import subprocess
 import tarfile
 
 import satchel_e2e as e2e
@@ -42,15 +41,7 @@ def test():
     options = parser.parse_args()
     with e2e.scratch("satchel-wide.") as folder:
         satchel = e2e.Satchel(options.satchel, {"XDG_CACHE_HOME": os.path.join(folder, "cache")})
-        repository = os.path.join(folder, "repo")
-        satchel.run("init", repository)
-        importer = subprocess.Popen([satchel.binary, "--json", "import", repository, "os/wide", "--from", "-"],
-                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(os.environ, **satchel.environment))
-        write_archive(importer.stdin, options.entries)
-        importer.stdin.close()
-        e2e.check(importer.wait(timeout=900) == 0, "import failed")
-        satchel.run("image", "create", repository, "wide", "--layer", "os/wide@1")
-        satchel.run("workspace", "create", repository, "ada", "--image", "wide@1")
+        repository = e2e.make_world_of_archive(satchel, folder, "wide", lambda out: write_archive(out, options.entries))
         device = e2e.Device(satchel, folder, "first", repository)
         try:
             device.mount()

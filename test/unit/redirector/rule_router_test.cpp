@@ -29,11 +29,11 @@ std::unique_ptr<Router> router_of(const std::string& rules, const std::string& h
 
 TEST_SUITE("redirector/rule_router") {
   TEST_CASE("a rule for directories sees what kind a path is") {
-    const auto router = router_of("local ~/work/\n");
-    CHECK(router->decide(path_of("home/ada/work"), store::Kind::kDirectory).action ==
+    const auto router = router_of("local ~/desk/\n");
+    CHECK(router->decide(path_of("home/ada/desk"), store::Kind::kDirectory).action ==
           Action::kLocal);
-    CHECK(router->decide(path_of("home/ada/work"), store::Kind::kFile).action == Action::kSync);
-    CHECK(router->decide(path_of("home/ada/work"), store::Kind::kSymlink).action == Action::kSync);
+    CHECK(router->decide(path_of("home/ada/desk"), store::Kind::kFile).action == Action::kSync);
+    CHECK(router->decide(path_of("home/ada/desk"), store::Kind::kSymlink).action == Action::kSync);
   }
 
   TEST_CASE("coverage says what all paths below a directory have in common") {
