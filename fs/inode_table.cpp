@@ -206,6 +206,7 @@ void InodeTable::leave_base_index(Node& node) {
 
 void InodeTable::set_parent(Node& node, Node* parent, std::string_view name) {
   Node* const old = node.parent;
+  if (old != nullptr && node.is_directory()) ++moves_;
   if (parent != nullptr) ++parent->pins;
   node.parent = parent;
   node.name = name;
@@ -285,6 +286,21 @@ std::optional<BaseDirectory> InodeTable::base_cache(const Node& node, std::uint3
   const std::lock_guard lock(mutex_);
   if (!node.base || node.base->epoch != epoch) return std::nullopt;
   return node.base->directory;
+}
+
+InodeTable::Route InodeTable::route(const Node& node, std::uint64_t edition) const {
+  const std::lock_guard lock(mutex_);
+  Route found{.directory = nullptr, .moves = moves_};
+  if (node.route && node.route->edition == edition && node.route->moves == moves_) {
+    found.directory = node.route->directory;
+  }
+  return found;
+}
+
+void InodeTable::set_route(Node& node, std::uint64_t edition, Route route) {
+  const std::lock_guard lock(mutex_);
+  if (!node.route) node.route = std::make_unique<Node::RouteCache>();
+  *node.route = {.edition = edition, .moves = route.moves, .directory = std::move(route.directory)};
 }
 
 std::vector<NodeRef> InodeTable::take_idle() {

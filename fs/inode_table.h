@@ -51,7 +51,7 @@ struct Inode {
 ///
 /// A node without `inode` is the base's entry `name` in `parent`. Of nodes with one, only
 /// directories have a parent. All fields but the constant ones are guarded by the view's lock of
-/// names; the cache of the base directory, lookups and pins by the table.
+/// names; the caches, lookups and pins by the table.
 struct Node {
   NodeId id{};
   store::Kind kind = store::Kind::kFile;
@@ -72,6 +72,12 @@ struct Node {
     BaseDirectory directory;
   };
   std::unique_ptr<BaseCache> base;  ///< directories without `inode`
+  struct RouteCache {
+    std::uint64_t edition = 0;  ///< of the router
+    std::uint64_t moves = 0;    ///< of directories
+    std::shared_ptr<const redirector::RoutedDirectory> directory;
+  };
+  std::unique_ptr<RouteCache> route;  ///< directories in which something was asked of rules
 
   [[nodiscard]] bool is_directory() const { return kind == store::Kind::kDirectory; }
 };
@@ -153,6 +159,15 @@ class InodeTable {
   void set_base_cache(Node& node, std::uint32_t epoch, const BaseDirectory& directory);
   std::optional<BaseDirectory> base_cache(const Node& node, std::uint32_t epoch) const;
 
+  /// What the rules see of the directory `node`, kept with it until `edition` is another one or any
+  /// directory moves. Null: to be entered anew; `moves` then says for how long that holds.
+  struct Route {
+    std::shared_ptr<const redirector::RoutedDirectory> directory;
+    std::uint64_t moves = 0;
+  };
+  Route route(const Node& node, std::uint64_t edition) const;
+  void set_route(Node& node, std::uint64_t edition, Route route);
+
   /// Nodes that nobody knows and whose inode is dirty; each once.
   std::vector<NodeRef> take_idle();
   /// Nobody but the caller, by one pin, knows `node`.
@@ -206,6 +221,7 @@ class InodeTable {
   std::unordered_map<store::FileId, Node*> by_file_id_;
   std::unordered_map<UpperId, Node*> by_upper_;
   std::vector<NodeId> idle_;
+  std::uint64_t moves_ = 0;  ///< of directories that stand elsewhere since
 };
 
 }  // namespace satchel::fs

@@ -29,12 +29,21 @@ void View::forget(NodeId id, std::uint64_t lookups) {
   if (state_->table.has_shrunk()) (void)::malloc_trim(0);  // false: nothing to give back
 }
 
+policies::Action ViewState::action_of(Node& directory, const Name& name, store::Kind kind) {
+  const std::uint64_t edition = context.router.edition();
+  InodeTable::Route route = table.route(directory, edition);
+  if (!route.directory) {
+    route.directory = context.router.enter(path_of(directory));
+    table.set_route(directory, edition, route);
+  }
+  return route.directory->action(name, kind);
+}
+
 // What else rules say matters to the snapshot, and to where bytes are.
-Result<void> ViewState::check_rules(const Node& directory, const Name& name,
-                                    store::Kind kind) const {
+Result<void> ViewState::check_rules(Node& directory, const Name& name, store::Kind kind) {
+  if (action_of(directory, name, kind) != policies::Action::kDeny) return {};
   const RelativePath path = path_of(directory) / name;
   const policies::Decision decision = context.router.decide(path, kind);
-  if (decision.action != policies::Action::kDeny) return {};
   context.log.warn("denied by rule rule={}", decision.origin);
   context.log.debug("denied by rule path={}", path.absolute());
   return Error{.code = EPERM,
@@ -43,9 +52,16 @@ Result<void> ViewState::check_rules(const Node& directory, const Name& name,
                .path = path.absolute()};
 }
 
-Result<void> ViewState::check_change(const Node& node) const {
-  if (node.parent == nullptr || node.is_removed) return {};
-  return check_rules(*node.parent, Name::checked(node.name), node.kind);
+Result<void> ViewState::check_change(Node& node) {
+  if (node.is_removed) return {};
+  if (node.parent != nullptr) {
+    return check_rules(*node.parent, Name::checked(node.name), node.kind);
+  }
+  // A changed file may have several names: the one by which it was found last counts.
+  const auto place = table.seen_place(node);
+  const NodeRef directory = place ? table.find(place->first) : NodeRef();
+  if (!directory || directory->is_removed) return {};
+  return check_rules(*directory, Name::checked(place->second), node.kind);
 }
 
 Result<InodeRow> ViewState::new_row(Node& parent, store::Kind kind, mode_t mode,
@@ -175,7 +191,7 @@ Result<NodeReply> View::link(NodeId id, NodeId new_parent, const Name& new_name)
     edit->is_stored = true;  // O_TMPFILE gets its first name
   }
   if (edit->row.names >= kNamesMax) return errno_answer(EMLINK);
-  SATCHEL_TRY(state_->place_moved(change, *node, ViewState::path_of(*directory) / new_name));
+  SATCHEL_TRY(state_->place_moved(change, *node, *directory, new_name));
   ++edit->row.names;
   edit->ctime = change.now();
   SATCHEL_TRY(change.edit_names(*directory));

@@ -137,9 +137,9 @@ Result<void> rename_locked(ViewState& view, NodeId parent, const Name& name, Nod
   } else {
     SATCHEL_TRY(replace(view, change, rename, mode, caller));
   }
-  SATCHEL_TRY(view.place_moved(change, *from, ViewState::path_of(*to_directory) / new_name));
+  SATCHEL_TRY(view.place_moved(change, *from, *to_directory, new_name));
   if (mode == RenameMode::kExchange) {
-    SATCHEL_TRY(view.place_moved(change, *to, ViewState::path_of(*from_directory) / name));
+    SATCHEL_TRY(view.place_moved(change, *to, *from_directory, name));
   }
   SATCHEL_TRY(fault_point("upper.rename"));
   SATCHEL_TRY(change.commit());

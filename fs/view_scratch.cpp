@@ -36,8 +36,9 @@ bool ViewState::discards(const RelativePath& path, store::Kind kind) const {
   return context.router.decide(path, kind).action == policies::Action::kDiscard;
 }
 
-bool ViewState::discards(const Node& directory, const Name& name) const {
-  return !directory.is_removed && discards(path_of(directory) / name, store::Kind::kFile);
+bool ViewState::discards(Node& directory, const Name& name) {
+  return !directory.is_removed &&
+         action_of(directory, name, store::Kind::kFile) == policies::Action::kDiscard;
 }
 
 Result<void> ViewState::keep_bytes(Inode& inode) {
@@ -89,14 +90,15 @@ Result<void> ViewState::leave_scratch_below(Change& change, UpperId directory,
   return {};
 }
 
-Result<void> ViewState::place_moved(Change& change, Node& moved, const RelativePath& path) {
+Result<void> ViewState::place_moved(Change& change, Node& moved, Node& directory,
+                                    const Name& name) {
   if (moved.is_directory()) {
     if (!moved.inode) return {};  // all of it is the base's
-    return leave_scratch_below(change, moved.inode->id, path);
+    return leave_scratch_below(change, moved.inode->id, path_of(directory) / name);
   }
   if (moved.kind != store::Kind::kFile) return {};
   SATCHEL_ASSIGN(Change::Edit * edit, change.edit(moved));
-  if (!discards(path, moved.kind)) return leave_scratch(change, edit->inode->id);
+  if (!discards(directory, name)) return leave_scratch(change, edit->inode->id);
   if (edit->row.content) edit->row.is_scratch = true;  // bytes of its own will be there
   return {};
 }

@@ -121,7 +121,10 @@ struct ViewState {
 
   // Changing (view_names.cpp …). `names` is held exclusively.
   Result<void> require_writable() const;
-  Result<void> check_rules(const Node& directory, const Name& name, store::Kind kind) const;
+  /// What rules make of `name` in `directory`. `names` is held, shared or exclusive.
+  policies::Action action_of(Node& directory, const Name& name, store::Kind kind);
+  /// EPERM if that is `deny`.
+  Result<void> check_rules(Node& directory, const Name& name, store::Kind kind);
   Result<InodeRow> new_row(Node& parent, store::Kind kind, mode_t mode, const Caller& caller,
                            const Timestamp& now);
   /// Makes `name` with `row` in `parent`. Errors: EEXIST.
@@ -131,12 +134,12 @@ struct ViewState {
                                const std::function<void(InodeRow&)>& complete);
   Result<void> remove_child(Change& change, Node& directory, const Name& name, Node& child);
   /// EPERM if a rule says `deny` of what is there.
-  Result<void> check_change(const Node& node) const;
+  Result<void> check_change(Node& node);
 
   // What rules discard (view_scratch.cpp). `names` is held exclusively, but for discards().
   [[nodiscard]] bool discards(const RelativePath& path, store::Kind kind) const;
   /// Of `name` in `directory`, for new bytes.
-  [[nodiscard]] bool discards(const Node& directory, const Name& name) const;
+  [[nodiscard]] bool discards(Node& directory, const Name& name);
   /// The bytes of `inode` are in upper/ from now on, for descriptors that are open too.
   Result<void> keep_bytes(Inode& inode);
   /// The same for a row, as a part of `change`; nothing if it is no scratch file.
@@ -144,8 +147,8 @@ struct ViewState {
   /// The same for each file below a directory, which is or will be `path`, that rules do not
   /// discard.
   Result<void> leave_scratch_below(Change& change, UpperId directory, const RelativePath& path);
-  /// What is moved or linked to `path` leaves scratch where rules do not discard it there.
-  Result<void> place_moved(Change& change, Node& moved, const RelativePath& path);
+  /// What is moved or linked there leaves scratch if rules do not discard it there.
+  Result<void> place_moved(Change& change, Node& moved, Node& directory, const Name& name);
 
   // Bytes (view_files.cpp, copy_up.cpp). `names` is not held.
   Result<std::shared_ptr<const UniqueFd>> bytes_of(Inode& inode);

@@ -60,6 +60,17 @@ MatchStatePtr Matcher::step(const MatchState& from, std::string_view name) const
   return next;
 }
 
+RuleNumber Matcher::deciding_rule(const MatchState& from, std::string_view name,
+                                  PathKind kind) const {
+  const Letter letter = letter_of(from, name);
+  {
+    const auto memory = memory_.lock_shared();
+    const MatchState* next = find_step(*memory, from, letter);
+    if (next != nullptr) return next->outcomes[static_cast<std::size_t>(kind)].rule;
+  }
+  return step(from, name)->outcomes[static_cast<std::size_t>(kind)].rule;
+}
+
 Matcher::Letter Matcher::letter_of(const MatchState& from, std::string_view name) const {
   Letter letter{.name = graph_.find_name(name)};
   for (const NodeId id : from.glob_nodes) graph_.find_globs(graph_.node(id), name, letter.globs);

@@ -66,6 +66,9 @@ class Matcher {
 
   [[nodiscard]] const MatchStatePtr& root() const { return root_; }
   [[nodiscard]] MatchStatePtr step(const MatchState& from, std::string_view name) const;
+  /// What step() would say of `name`, and nothing else of it.
+  [[nodiscard]] RuleNumber deciding_rule(const MatchState& from, std::string_view name,
+                                         PathKind kind) const;
 
   /// Follows `path` from the root for as many names as are remembered, calling visit(state) after
   /// each, and takes these names off `path`. The result is the last state.

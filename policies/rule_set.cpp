@@ -134,6 +134,11 @@ Decision RuleSet::decide(const DirectoryState& directory, const Name& name, Path
   return decision_of(descend(directory, name), kind);
 }
 
+Action RuleSet::action(const DirectoryState& directory, const Name& name, PathKind kind) const {
+  return compiled_->rules[compiled_->matcher.deciding_rule(*directory.state_, name.text(), kind)]
+      .action;
+}
+
 Below RuleSet::below(const DirectoryState& directory) const {
   return directory.state_->below;
 }

@@ -60,6 +60,9 @@ class RuleSet {
   [[nodiscard]] DirectoryState descend(const RelativePath& directory) const;
   [[nodiscard]] Decision decide(const DirectoryState& directory, const Name& name,
                                 PathKind kind) const;
+  /// The action alone, for half the cost.
+  [[nodiscard]] Action action(const DirectoryState& directory, const Name& name,
+                              PathKind kind) const;
   [[nodiscard]] Below below(const DirectoryState& directory) const;
 
   /// Those that match anything in this view, in the order in which they are read.

@@ -21,6 +21,9 @@ class LiveRouter final : public Router {
   [[nodiscard]] policies::Decision decide(const RelativePath& path,
                                           store::Kind kind) const override;
   [[nodiscard]] Coverage coverage_below(const RelativePath& directory) const override;
+  [[nodiscard]] std::shared_ptr<const RoutedDirectory> enter(
+      const RelativePath& directory) const override;
+  [[nodiscard]] std::uint64_t edition() const override { return edition_.load(); }
   [[nodiscard]] store::RulesId rules_id() const override;
 
   /// Lives as long as this.
@@ -31,6 +34,7 @@ class LiveRouter final : public Router {
  private:
   Guarded<std::vector<std::unique_ptr<const Router>>> routers_;  ///< the current one is the last
   std::atomic<const Router*> current_;
+  std::atomic<std::uint64_t> edition_ = 0;  ///< moves after current_
 };
 
 }  // namespace satchel::redirector

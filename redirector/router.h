@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "policies/rule.h"
 #include "store/ids.h"
@@ -16,6 +17,14 @@ enum class Coverage : std::uint8_t {
   kMixed,  ///< it depends on the path, or would be too dear to say
 };
 
+/// One directory as rules see it: what stands in it is decided by one step, however deep it is.
+/// Holds for the path it was made of and for one edition of the router, which it must not outlive.
+class RoutedDirectory {
+ public:
+  virtual ~RoutedDirectory() = default;
+  [[nodiscard]] virtual policies::Action action(const Name& name, store::Kind kind) const = 0;
+};
+
 /// Pure and thread-safe. Rules see the path from the view's root and what kind it is.
 class Router {
  public:
@@ -25,6 +34,11 @@ class Router {
   /// What decide().travels() says of all paths below `directory`, itself left out. Lets a snapshot
   /// take or leave a whole directory without reading it, so kMixed costs time but is never wrong.
   [[nodiscard]] virtual Coverage coverage_below(const RelativePath& directory) const;
+  /// For those who ask often of one directory.
+  [[nodiscard]] virtual std::shared_ptr<const RoutedDirectory> enter(
+      const RelativePath& directory) const;
+  /// Moves on when rules are replaced: a directory that was entered before is out of date.
+  [[nodiscard]] virtual std::uint64_t edition() const { return 0; }
   /// SHA-256 of the canonical text of all rules: two devices with the same id decide alike.
   [[nodiscard]] virtual store::RulesId rules_id() const = 0;
 };

@@ -115,6 +115,7 @@ def check_moves(device, second):
     held = os.open(f"{cache}/tree/sub/b", os.O_RDWR)
     os.rename(f"{cache}/tree", f"{home}/tree")
     os.pwrite(held, b"B", 0)
+    write(f"{home}/tree/sub/after", b"after")
 
     write(f"{home}/in", b"in")
     inside = os.open(f"{home}/in", os.O_RDWR)
@@ -141,6 +142,7 @@ def check_moves(device, second):
         os.close(open_one)
 
     kept = {"home/ada/f": b"one two", "home/ada/tree/a": b"a", "home/ada/tree/sub/b": b"B" + b"b" * 199_999,
+            "home/ada/tree/sub/after": b"after",
             "home/ada/x": b"from cache", "home/ada/h": b"hard link", "home/ada/target": b"new", "home/ada/sparse": bytes(5 << 20)}
     expect(device, {**kept, "home/ada/.cache/x": b"from home", "home/ada/.cache/h": b"hard link"}, "after the moves")
     pid = device.pid()
@@ -179,7 +181,7 @@ def check_reload(satchel, device):
     satchel.run("rules", "reload", device.mount_point)
 
 
-def check_deny(device):
+def check_deny(satchel, device):
     """What rules deny cannot be made, changed, moved or removed, and the log says by which rule."""
     boot = device.path("boot")
 
@@ -213,6 +215,22 @@ def check_deny(device):
     log = subprocess.run(["grep", "-rh", "denied by rule", device.store], stdout=subprocess.PIPE, check=False).stdout.decode()
     e2e.check(log.count("rule=50-system.rules:") >= 16 and "vmlinuz" not in log, f"{log}")
 
+    # A file that was changed before a rule denied it.
+    write(device.path("home/ada/sealed"), b"old")
+    writer = os.open(device.path("home/ada/sealed"), os.O_WRONLY)
+    rules = device.path("home/ada/.config/satchel/rules.d/81-x.rules")
+    write(rules, b"satchel-rules 1\n[default]\ndeny ~/sealed\n")
+    satchel.run("rules", "reload", device.mount_point)
+    denied("write what was changed before", lambda: os.close(os.open(device.path("home/ada/sealed"), os.O_WRONLY)))
+    denied("truncate what was changed before", lambda: os.truncate(device.path("home/ada/sealed"), 0))
+    denied("chmod what was changed before", lambda: os.chmod(device.path("home/ada/sealed"), 0o600))
+    os.write(writer, b"new")
+    os.close(writer)
+    expect(device, {"home/ada/sealed": b"new"}, "an open descriptor goes on")
+    os.unlink(rules)
+    satchel.run("rules", "reload", device.mount_point)
+    write(device.path("home/ada/sealed"), b"unsealed")
+
 
 def test():
     with e2e.scratch("satchel-discard.") as folder:
@@ -230,7 +248,7 @@ def test():
             check_nowhere(device, repository)
             check_moves(device, second)
             check_reload(satchel, device)
-            check_deny(device)
+            check_deny(satchel, device)
         finally:
             device.tidy()
             second.tidy()

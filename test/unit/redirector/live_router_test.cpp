@@ -35,6 +35,20 @@ TEST_SUITE("redirector/live_router") {
     CHECK(router.rules_id() != before);
   }
 
+  TEST_CASE("a directory that was entered is out of date when the rules are replaced") {
+    LiveRouter router(router_of("discard /a/x\n"));
+    const std::uint64_t edition = router.edition();
+    const auto before = router.enter(path_of("a"));
+    CHECK(before->action(Name::checked("x"), store::Kind::kFile) == Action::kDiscard);
+    CHECK_FALSE(router.replace(router_of("discard /a/x  # the same\n")));
+    CHECK(router.edition() == edition);
+    CHECK(router.replace(router_of("deny /a/x\n")));
+    CHECK(router.edition() != edition);
+    CHECK(before->action(Name::checked("x"), store::Kind::kFile) == Action::kDiscard);
+    const auto after = router.enter(path_of("a"));
+    CHECK(after->action(Name::checked("x"), store::Kind::kFile) == Action::kDeny);
+  }
+
   TEST_CASE("rules that decide as the present ones do change nothing") {
     LiveRouter router(router_of("local /a\n"));
     const Router* const first = &router.current();

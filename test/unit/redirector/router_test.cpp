@@ -329,6 +329,20 @@ TEST_SUITE("redirector/router") {
     CHECK(Silent().coverage_below({}) == Coverage::kMixed);
   }
 
+  TEST_CASE("a directory that was entered decides as the whole path does") {
+    const auto router = shipped_router();
+    for (const Row& row : known_paths()) {
+      const RelativePath path = path_of(row.path);
+      CAPTURE(row.path);
+      for (const store::Kind kind : {store::Kind::kFile, store::Kind::kDirectory}) {
+        const Decision whole = router->decide(path, kind);
+        const auto directory = router->enter(path.parent());
+        CHECK(directory->action(path.name(), kind) == whole.action);
+        CHECK(router->Router::enter(path.parent())->action(path.name(), kind) == whole.action);
+      }
+    }
+  }
+
   TEST_CASE("a path of 400 names has a decision") {
     std::string deep = "/home/ada";
     for (int i = 0; i < 400; ++i) deep += "/directory";
