@@ -11,6 +11,7 @@
 
 #include "base/guarded.h"
 #include "base/sha256.h"
+#include "cli/group_report.h"
 #include "cli/live_fields.h"
 #include "cli/path_provenance.h"
 #include "cli/relabel.h"
@@ -21,6 +22,7 @@
 #include "fs/node_index.h"
 #include "fs/scratch.h"
 #include "fs/upper.h"
+#include "fs/view_groups.h"
 #include "redirector/live_router.h"
 #include "redirector/rule_router.h"
 #include "store/diff.h"
@@ -184,6 +186,7 @@ class MountSession {
     }
     auto verbs = fs::mount_verbs(controlled);
     verbs["explain"] = [this](const ControlRequest& request) { return explain(request); };
+    verbs["group"] = [this](const ControlRequest& request) { return find_group(request); };
     verbs["rules_show"] = [this](const ControlRequest&) { return show_rules(); };
     verbs["rules_reload"] = [this](const ControlRequest& request) { return reload_rules(request); };
     SATCHEL_ASSIGN(control_,
@@ -275,6 +278,16 @@ class MountSession {
       fields.emplace_back("version", provenance->version);
     }
     return fields;
+  }
+
+  /// The group of a path, what is in it and whether it is quiet; nothing if the path has none.
+  Result<ControlFields> find_group(const ControlRequest& request) {
+    SATCHEL_ASSIGN(const auto path, RelativePath::parse(fs::find_field(request.fields, "path")));
+    const auto kind = static_cast<store::Kind>(find_number(request.fields, "kind"));
+    fs::ViewGroups groups(*view_, router_.current());
+    const auto group = groups.find_group(path, kind);
+    if (!group) return ControlFields{};
+    return describe_group(groups, *group);
   }
 
   /// user.satchel.KEY of a path.

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "redirector/router.h"
+#include "store/live_groups.h"
 #include "store/live_upper.h"
 #include "store/repository_tree_store.h"
 
@@ -222,6 +223,12 @@ class View final : public store::LiveUpper {
   Result<FilesystemStat> filesystem_stat();
   /// Everything acknowledged so far is on the medium.
   Result<void> sync_all();
+
+  /// Members of a set below `directory`, and that itself, that move or may; see fs/view_groups.h.
+  using PathFilter = std::function<bool(const RelativePath&, store::Kind)>;
+  Result<std::vector<store::Unrest>> find_unrest(const RelativePath& directory,
+                                                 const PathFilter& is_member,
+                                                 const store::QuietTerms& terms);
 
   struct Counts {
     std::uint64_t dirty_files = 0;  ///< changed files that would travel

@@ -48,6 +48,36 @@ def check_explain(satchel, device):
     e2e.check(said["action"] == "discard", f"root's home is a home: {said}")
 
 
+def check_group(satchel, device):
+    """What else is in a path's group, and that a writer in it is seen: in a real mount, with real descriptors."""
+    profile = device.path("home/ada/.mozilla/firefox/g.default")
+    write(f"{profile}/prefs.js", "x")
+    write(f"{profile}/storage/a.sqlite", "x")
+    write(f"{profile}/cache2/entry", "x")
+    write(f"{profile}/lock", "x")
+    root = "/home/ada/.mozilla/firefox/g.default"
+
+    def unrest(path=f"{profile}/prefs.js"):
+        return {(line["path"], line["why"]) for line in satchel.data("explain", path, "--group")["unrest"]}
+
+    said = satchel.data("explain", f"{profile}/prefs.js", "--group")
+    e2e.check(sorted(said["members"]) == [f"{root}/cache2", f"{root}/prefs.js", f"{root}/storage", f"{root}/storage/a.sqlite"], f"{said}")
+    e2e.check(said["members_count"] == 4 and (f"{root}/prefs.js", "changed a moment ago") in unrest(), f"{said}")
+    deadline = time.monotonic() + 20
+    while unrest() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    e2e.check(unrest() == set(), f"{unrest()}")
+    with open(f"{profile}/cache2/entry", "a", encoding="utf-8"):
+        write(f"{profile}/cache2/new", "x")
+        e2e.check(unrest() == set(), f"the cache is none of the group: {unrest()}")
+    with open(f"{profile}/storage/a.sqlite", "a", encoding="utf-8"):
+        e2e.check(unrest() == {(f"{root}/storage/a.sqlite", "open for writing")}, f"{unrest()}")
+    e2e.check(unrest() == set(), "closed, and nothing was written")
+    os.unlink(f"{profile}/storage/a.sqlite")
+    e2e.check((f"{root}/storage", "changed a moment ago") in unrest(), f"{unrest()}")
+    e2e.check("members" not in satchel.data("explain", device.path("home/ada/x"), "--group"), "a path without a group")
+
+
 def check_order(satchel, device, site):
     """A site's file replaces the shipped one of its name; the person's own is read after its namesake and stays in `~`."""
     write(os.path.join(site, "40-firefox.rules"), HEAD + "local ~/.mozilla/**\n")
@@ -221,6 +251,7 @@ def test():
         try:
             device.mount()
             check_explain(satchel, device)
+            check_group(satchel, device)
             check_order(satchel, device, site)
             check_faults(satchel, device, site)
             check_bounds(device, site)
