@@ -59,15 +59,7 @@ clean_up() {
 trap clean_up EXIT
 
 say 'A real Debian tree (made once), and a package set really installed on top of it'
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' | awk '$2=="bookworm"{print $1; exit}')
-[ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -1)
-[ -n "$mirror" ] || fail 'apt has no package lists: run apt-get update'
-mkdir -p "$cache"
-if [ ! -e "$cache/debian12.complete" ]; then
-  rm -rf "$cache/debian12"
-  run mmdebstrap --quiet --variant=minbase --include=ca-certificates bookworm "$cache/debian12" "deb $mirror bookworm main"
-  touch "$cache/debian12.complete"
-fi
+run "$here/packaging/debian_tree.sh"
 
 # Runs apt in a root directory, services kept from starting.
 apt_in() {

@@ -6,7 +6,7 @@ server), asks the rules about all that was written, syncs, and loads a page with
 
 usage: desktop_test.py SATCHEL
 
-Needs root, a Debian mirror as apt is set up to use it, and the Debian tree that packaging/quickstart.sh keeps.
+Needs root and a Debian mirror as apt is set up to use it.
 """
 
 import contextlib
@@ -18,16 +18,14 @@ import re
 import shutil
 import sqlite3
 import stat
-import subprocess
 import sys
 import tempfile
 import threading
 
+import debian_view
 import satchel_e2e as e2e
 
-DEBIAN = "/var/cache/satchel-quickstart/debian12"
 PACKAGES = "firefox-esr dconf-cli gnupg openssh-client git libreoffice-calc-nogui"
-PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 # No path of a cache, lock or socket class is synced.
 NEVER = re.compile(r"(\.lock|\.pid|\.sock|\.parentlock|/lock|-shm|\.tmp)$|/S\.|/\.#|[Cc]ache2?/(?!registry|uno_packages)|/startupCache/|/\.cache/.|[Cc]rash|/minidumps/|random_seed")
 MUST_SYNC = (".mozilla/firefox/*.default-esr/places.sqlite", ".mozilla/firefox/*.default-esr/key4.db", ".mozilla/firefox/*.default-esr/prefs.js",
@@ -49,55 +47,18 @@ def page_server():
             server.shutdown()
 
 
-class System:
-    """The Debian that a device shows, with /proc."""
-
-    def __init__(self, device):
-        self.device = device
-
-    def __enter__(self):
-        subprocess.run(["mount", "-t", "proc", "proc", self.device.path("proc")], check=True)
-        os.makedirs(self.device.path("dev/shm"), exist_ok=True)
-        os.chmod(self.device.path("dev/shm"), 0o1777)
-        return self
-
-    def __exit__(self, *_):
-        subprocess.run(["umount", "-l", self.device.path("proc")], check=False)
-
-    def run(self, *arguments, timeout=600):
-        done = subprocess.run(["chroot", self.device.mount_point, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=timeout, check=False)
-        e2e.check(done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout.decode(errors='replace')[-2000:]}")
-
-    def as_ada(self, command):
-        self.run("su", "-", "ada", "-c", f"export XDG_RUNTIME_DIR=$HOME/.run; {command}", timeout=200)
-
-    def browse(self, address, number):
-        self.as_ada(f"MOZ_HEADLESS=1 timeout 120 firefox-esr --headless --screenshot $HOME/page{number}.png {address}/page{number}.html")
+def browse(system, address, number):
+    system.as_ada(f"MOZ_HEADLESS=1 timeout 120 firefox-esr --headless --screenshot $HOME/page{number}.png {address}/page{number}.html")
 
 
-def install(system):
-    view = system.device.mount_point
-    for name in ("resolv.conf", "hosts"):
-        shutil.copyfile(f"/etc/{name}", f"{view}/etc/{name}")
-    proxies = [line for line in subprocess.run(["apt-config", "dump"], stdout=subprocess.PIPE, check=True).stdout.decode().splitlines()
-               if re.match(r"Acquire::https?::Proxy ", line)]
-    with open(f"{view}/etc/apt/apt.conf.d/99test-proxy", "w", encoding="utf-8") as out:
-        out.write("\n".join(proxies) + "\n")
-    policy = f"{view}/usr/sbin/policy-rc.d"
-    with open(policy, "w", encoding="ascii") as out:
-        out.write("#!/bin/sh\nexit 101\n")
-    os.chmod(policy, 0o755)
-    apt = f"env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 {PATH} apt-get -y -q -o Dpkg::Use-Pty=0 --no-install-recommends"
-    system.run("sh", "-c", f"{apt} update && {apt} install {PACKAGES}", timeout=1200)
-    os.unlink(policy)
-    system.run("env", PATH, "useradd", "-m", "-s", "/bin/bash", "ada")
+def add_ada(system):
+    system.run("useradd", "-m", "-s", "/bin/bash", "ada")
     system.as_ada("mkdir -m 700 .run .ssh")
 
 
 def work(system, address):
     for number in (1, 2, 3):
-        system.browse(address, number)
+        browse(system, address, number)
     system.as_ada("printf 'a,b\\n1,2\\n' > table.csv && timeout 120 soffice --headless --convert-to ods table.csv && test -s table.ods")
     system.as_ada("dbus-run-session -- dconf write /org/example/key 1")
     system.as_ada("ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519")
@@ -143,21 +104,15 @@ def history(device):
 
 
 def test():
-    if not os.path.exists(DEBIAN + ".complete"):
-        print(f"SATCHEL-SKIP: {DEBIAN} is made by packaging/quickstart.sh")
-        sys.exit(77)
     with e2e.scratch("satchel-desktop.", where="/var/tmp") as folder, page_server() as address:
         satchel = e2e.Satchel(sys.argv[1], {"XDG_CACHE_HOME": os.path.join(folder, "cache"), "SATCHEL_RULES": os.path.join(folder, "none")})
-        repository = os.path.join(folder, "repo")
-        satchel.run("init", repository)
-        satchel.run("import", repository, "os/debian12", "--from", DEBIAN)
-        satchel.run("image", "create", repository, "lab", "--layer", "os/debian12@1")
-        satchel.run("workspace", "create", repository, "ada", "--image", "lab@1")
+        repository = debian_view.make_debian_world(satchel, folder)
         first, second = (e2e.Device(satchel, folder, name, repository) for name in ("first", "second"))
         try:
             first.mount()
-            with System(first) as system:
-                install(system)
+            with debian_view.System(first) as system:
+                system.install(PACKAGES)
+                add_ada(system)
                 work(system, address)
                 found = survey(satchel, first)
                 system.as_ada("gpgconf --kill all")
@@ -170,8 +125,8 @@ def test():
             for action, path, mode in found:
                 if stat.S_ISREG(mode) and action in ("local", "discard"):
                     e2e.check(not os.path.lexists(second.path("home/ada/" + path)), f"{path} has travelled")
-            with System(second) as system:
-                system.browse(address, 4)
+            with debian_view.System(second) as system:
+                browse(system, address, 4)
                 system.as_ada("git -C project log --oneline && ssh-keygen -y -f .ssh/id_ed25519 && gpg --list-secret-keys ada@example.org")
                 system.as_ada("gpgconf --kill all")
             e2e.check(history(second) == {f"page{number}.html" for number in (1, 2, 3, 4)}, f"{history(second)}")
