@@ -106,6 +106,7 @@ void op_init(void* user_data, fuse_conn_info* connection) {
            FUSE_CAP_ASYNC_READ, FUSE_CAP_ATOMIC_O_TRUNC, FUSE_CAP_PARALLEL_DIROPS,
            FUSE_CAP_READDIRPLUS, FUSE_CAP_READDIRPLUS_AUTO, FUSE_CAP_POSIX_ACL, FUSE_CAP_DONT_MASK,
            FUSE_CAP_HANDLE_KILLPRIV_V2, FUSE_CAP_EXPLICIT_INVAL_DATA, FUSE_CAP_CACHE_SYMLINKS});
+  mount.opens_directories = !fuse_set_feature_flag(connection, FUSE_CAP_NO_OPENDIR_SUPPORT);
   if (mount.is_exported) (void)fuse_set_feature_flag(connection, FUSE_CAP_EXPORT_SUPPORT);
   // Not the writeback cache: the kernel would then own sizes and times, and it excludes
   // passthrough.
@@ -418,28 +419,37 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t /*ino_in*/, off_t offset_in,
 
 // Directories.
 
-void op_opendir(fuse_req_t req, fuse_ino_t ino, fuse_file_info* info) {
+// After the first ENOSYS the kernel opens and closes directories without us.
+void op_opendir(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* info) {
   answer(req, "opendir", [&]() -> Result<DirectoryOpenReply> {
-    SATCHEL_ASSIGN(const auto handle, view(req).open_directory(node_of(ino)));
-    return DirectoryOpenReply{handle, *info};
+    if (!served(req).opens_directories) return Error{.code = ENOSYS};
+    return DirectoryOpenReply{*info};
   });
 }
 
+struct DirectoryItems {
+  std::shared_ptr<Listing> listing;
+  std::vector<View::DirectoryItem> items;  ///< with the kernel's offsets
+};
+
 /// The items from `offset` on that fit into `size` bytes, each taking what `bytes_of` says.
-Result<std::vector<View::DirectoryItem>> items_that_fit(fuse_req_t req, HandleId handle,
-                                                        off_t offset, std::size_t size,
-                                                        std::size_t (*bytes_of)(fuse_req_t,
-                                                                                const char*)) {
-  std::vector<View::DirectoryItem> items;
+Result<DirectoryItems> items_that_fit(fuse_req_t req, NodeId directory, off_t kernel_offset,
+                                      std::size_t size,
+                                      std::size_t (*bytes_of)(fuse_req_t, const char*)) {
+  const auto offset = static_cast<std::uint64_t>(kernel_offset);
+  DirectoryItems found;
+  SATCHEL_ASSIGN(found.listing, served(req).listings.at(directory, offset));
   std::size_t used = 0;
-  SATCHEL_TRY(view(req).read_directory(handle, static_cast<std::uint64_t>(offset),
-                                       [&](const View::DirectoryItem& item) {
-                                         used += bytes_of(req, item.name.c_str());
-                                         if (used > size) return false;
-                                         items.push_back(item);
-                                         return true;
-                                       }));
-  return items;
+  SATCHEL_TRY(view(req).read_directory(
+      found.listing->handle(), Listing::from_kernel(offset), [&](const View::DirectoryItem& item) {
+        used += bytes_of(req, item.name.c_str());
+        if (used > size) return false;
+        found.items.push_back(item);
+        found.items.back().next_offset = found.listing->to_kernel(item.next_offset);
+        return true;
+      }));
+  if (found.items.empty()) served(req).listings.end(*found.listing);
+  return found;
 }
 
 struct stat to_stat(const View::DirectoryItem& item) {
@@ -449,17 +459,17 @@ struct stat to_stat(const View::DirectoryItem& item) {
   return stat;
 }
 
-void op_readdir(fuse_req_t req, fuse_ino_t /*ino*/, std::size_t size, off_t offset,
-                fuse_file_info* info) {
+void op_readdir(fuse_req_t req, fuse_ino_t ino, std::size_t size, off_t offset,
+                fuse_file_info* /*info*/) {
   answer(req, "readdir", [&]() -> Result<BytesReply> {
     SATCHEL_ASSIGN(
-        const auto items,
-        items_that_fit(req, handle_of(info), offset, size, [](fuse_req_t r, const char* name) {
+        const auto found,
+        items_that_fit(req, node_of(ino), offset, size, [](fuse_req_t r, const char* name) {
           return fuse_add_direntry(r, nullptr, 0, name, nullptr, 0);
         }));
     const std::span<char> buffer = reply_buffer(req, size);
     std::size_t used = 0;
-    for (const auto& item : items) {
+    for (const auto& item : found.items) {
       const struct stat stat = to_stat(item);
       used += fuse_add_direntry(req, buffer.data() + used, buffer.size() - used, item.name.c_str(),
                                 &stat, static_cast<off_t>(item.next_offset));
@@ -487,15 +497,15 @@ Result<fuse_entry_param> entry_param_of(fuse_req_t req, NodeId directory,
 }
 
 Result<DirectoryPlusReply> read_directory_plus(fuse_req_t req, NodeId directory, std::size_t size,
-                                               off_t offset, HandleId handle) {
-  SATCHEL_ASSIGN(const auto items,
-                 items_that_fit(req, handle, offset, size, [](fuse_req_t r, const char* name) {
+                                               off_t offset) {
+  SATCHEL_ASSIGN(const auto found,
+                 items_that_fit(req, directory, offset, size, [](fuse_req_t r, const char* name) {
                    return fuse_add_direntry_plus(r, nullptr, 0, name, nullptr, 0);
                  }));
   const std::span<char> buffer = reply_buffer(req, size);
   DirectoryPlusReply reply;
   reply.entries.bytes = buffer.data();
-  for (const auto& item : items) {
+  for (const auto& item : found.items) {
     const auto param = entry_param_of(req, directory, item, reply.nodes);
     if (!param) {
       if (reply.entries.size > 0) break;  // the error comes with the next request
@@ -509,20 +519,12 @@ Result<DirectoryPlusReply> read_directory_plus(fuse_req_t req, NodeId directory,
 }
 
 void op_readdirplus(fuse_req_t req, fuse_ino_t ino, std::size_t size, off_t offset,
-                    fuse_file_info* info) {
-  answer(req, "readdirplus",
-         [&] { return read_directory_plus(req, node_of(ino), size, offset, handle_of(info)); });
+                    fuse_file_info* /*info*/) {
+  answer(req, "readdirplus", [&] { return read_directory_plus(req, node_of(ino), size, offset); });
 }
 
-void op_releasedir(fuse_req_t req, fuse_ino_t /*ino*/, fuse_file_info* info) {
-  answer(req, "releasedir", [&]() -> Result<void> {
-    view(req).release_directory(handle_of(info));
-    return {};
-  });
-}
-
-void op_fsyncdir(fuse_req_t req, fuse_ino_t /*ino*/, int /*data_only*/, fuse_file_info* info) {
-  answer(req, "fsyncdir", [&] { return view(req).sync_directory(handle_of(info)); });
+void op_fsyncdir(fuse_req_t req, fuse_ino_t /*ino*/, int /*data_only*/, fuse_file_info* /*info*/) {
+  answer(req, "fsyncdir", [&] { return view(req).sync_names(); });
 }
 
 // Extended attributes and the filesystem.
@@ -620,7 +622,6 @@ fuse_lowlevel_ops make_operations() {
   ops.opendir = op_opendir;
   ops.readdir = op_readdir;
   ops.readdirplus = op_readdirplus;
-  ops.releasedir = op_releasedir;
   ops.fsyncdir = op_fsyncdir;
   ops.setxattr = op_setxattr;
   ops.getxattr = op_getxattr;

@@ -98,7 +98,6 @@ void CreatedReply::undo(View& view) const {
 }
 
 int DirectoryOpenReply::send(fuse_req_t req) {
-  info.fh = static_cast<std::uint64_t>(handle);
   info.cache_readdir = 1;
   info.keep_cache = 1;
   return fuse_reply_open(req, &info);

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "fs/interruption.h"
+#include "fs/listings.h"
 #include "fs/view.h"
 
 namespace satchel::fs {
@@ -21,16 +22,14 @@ namespace satchel::fs {
 /// An operation by its name; a name that is not in the list does not compile.
 class OpName {
  public:
-  static constexpr std::array<std::string_view, 36> kAll = {
-      "lookup",       "forget",    "getattr",     "setattr",
-      "readlink",     "mknod",     "mkdir",       "unlink",
-      "rmdir",        "symlink",   "rename",      "link",
-      "open",         "read",      "write",       "release",
-      "fsync",        "opendir",   "readdir",     "readdirplus",
-      "releasedir",   "fsyncdir",  "statfs",      "setxattr",
-      "getxattr",     "listxattr", "removexattr", "create",
-      "tmpfile",      "fallocate", "lseek",       "copy_file_range",
-      "forget_multi", "init",      "destroy",     "flush"};
+  static constexpr std::array<std::string_view, 35> kAll = {
+      "lookup",          "forget",       "getattr",  "setattr",   "readlink",
+      "mknod",           "mkdir",        "unlink",   "rmdir",     "symlink",
+      "rename",          "link",         "open",     "read",      "write",
+      "release",         "fsync",        "opendir",  "readdir",   "readdirplus",
+      "fsyncdir",        "statfs",       "setxattr", "getxattr",  "listxattr",
+      "removexattr",     "create",       "tmpfile",  "fallocate", "lseek",
+      "copy_file_range", "forget_multi", "init",     "destroy",   "flush"};
   consteval OpName(const char* name)
       : index_(find(name)) {}  // NOLINT(google-explicit-constructor): "lookup" is the name
   [[nodiscard]] std::size_t index() const { return index_; }
@@ -65,7 +64,9 @@ struct ServedView {
   /// Of every node. Node ids start anew with each mount that is not exported, so a handle of an
   /// earlier mount must not fit.
   std::uint32_t generation = 0;
+  Listings listings{view};
   RequestCounts requests{};
+  bool opens_directories = false;                ///< the kernel cannot do without OPENDIR
   std::atomic<bool> is_ready = false;            ///< INIT was answered
   std::atomic<std::uint64_t> ring_requests = 0;  ///< came by io_uring
 };
@@ -109,10 +110,8 @@ struct CreatedReply {
   void undo(View& view) const;
 };
 struct DirectoryOpenReply {
-  HandleId handle;
   fuse_file_info info;
   int send(fuse_req_t req);
-  void undo(View& view) const { view.release_directory(handle); }
 };
 /// `size` bytes at `bytes`, which stay valid until they are sent.
 struct BytesReply {

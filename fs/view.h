@@ -206,7 +206,8 @@ class View final : public store::LiveUpper {
   /// Calls `visit` from `offset` on (0: start; "." and ".." included) until it returns false.
   Result<void> read_directory(HandleId handle, std::uint64_t offset,
                               const std::function<bool(const DirectoryItem&)>& visit);
-  Result<void> sync_directory(HandleId handle);
+  /// Every name that was made, changed or removed so far is on the medium.
+  Result<void> sync_names();
   void release_directory(HandleId handle);
 
   Result<std::string> get_xattr(NodeId node, const std::string& name);

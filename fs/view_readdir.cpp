@@ -203,8 +203,7 @@ Result<void> View::read_directory(HandleId id, std::uint64_t offset,
   }
 }
 
-Result<void> View::sync_directory(HandleId id) {
-  SATCHEL_ASSIGN(const auto handle, state_->handles.directory(id));
+Result<void> View::sync_names() {
   if (!state_->upper) return {};
   return state_->upper->sync();
 }

@@ -53,6 +53,36 @@ TEST_SUITE("mount/directories") {
     fixture.on_both([](Place& place) { place.list("many"); });
   }
 
+  TEST_CASE("a directory that has been listed is listed again without a request") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture([](Place& base) {
+      base.did("mkdir", ::mkdir(base.path("d").c_str(), 0755));
+      make_files(base, "d", 0, 500);
+    });
+    fixture.mount();
+    fixture.on_both([](Place& place) { place.list("d"); });
+    const auto requests = [&] {
+      return fixture.status_number("requests_opendir") + fixture.status_number("requests_readdir") +
+             fixture.status_number("requests_readdirplus");
+    };
+    const long before = requests();
+    const auto count = [&] {
+      const Directory directory(::opendir(fixture.mnt("d").c_str()));
+      REQUIRE(directory);
+      int names = 0;
+      while (::readdir(directory.get()) != nullptr) ++names;
+      return names;
+    };
+    CHECK(count() == 502);
+    CHECK(requests() == before);
+    fixture.on_both([](Place& place) {
+      place.write("d/new", "new", O_WRONLY | O_CREAT);
+      place.list("d");
+    });
+    CHECK(requests() > before);
+    fixture.unmount();
+  }
+
   TEST_CASE("reading goes on where it was while the directory changes") {
     SATCHEL_NEEDS_MOUNT();
     MountFixture fixture([](Place& base) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "fs/listings.h"
 #include "store/directory.h"
 #include "test/unit/fs/view_fixture.h"
 
@@ -26,6 +27,17 @@ std::vector<std::string> some(View& view, HandleId handle, std::uint64_t& offset
 
 std::vector<std::string> rest(View& view, HandleId handle, std::uint64_t& offset) {
   return some(view, handle, offset, SIZE_MAX);
+}
+
+/// As some(), as the kernel reads: by offsets alone.
+std::vector<std::string> some(View& view, Listings& listings, std::uint64_t& kernel_offset,
+                              std::size_t limit) {
+  const auto listing = listings.at(kRootNode, kernel_offset).value();
+  std::uint64_t offset = fs::Listing::from_kernel(kernel_offset);
+  auto names = some(view, listing->handle(), offset, limit);
+  kernel_offset = listing->to_kernel(offset);
+  if (names.empty()) listings.end(*listing);
+  return names;
 }
 
 std::string padded(int number) {
@@ -134,6 +146,47 @@ TEST_SUITE("fs/view: listing directories") {
     CHECK(listed.has_value());
     CHECK(found == 600);
     view.release_directory(handle);
+  }
+
+  TEST_CASE_FIXTURE(Wide, "readers that open nothing keep their own place, over a base switch") {
+    View& view = workspace->view();
+    Listings listings(view);
+    std::uint64_t first = 0;
+    auto names = some(view, listings, first, 100);
+    CHECK(workspace->make_file("b00000x", 0644) == 0);
+    CHECK(workspace->unlink("b00250") == 0);
+    workspace->commit();
+    std::uint64_t second = 0;
+    CHECK(some(view, listings, second, 2) == std::vector<std::string>{".", ".."});
+    const auto more = some(view, listings, first, SIZE_MAX);
+    names.insert(names.end(), more.begin(), more.end());
+    CHECK(names.size() == 601);  // the new name stands before the place, or is not listed
+    CHECK(std::set<std::string>(names.begin(), names.end()).size() == 601);
+    CHECK(some(view, listings, second, SIZE_MAX).size() == 600);
+  }
+
+  TEST_CASE_FIXTURE(Wide, "a listing that ended or was forgotten goes on where it was") {
+    View& view = workspace->view();
+    const auto open_handles = [&] { return view.counts().value().handles; };
+    {
+      Listings listings(view);
+      std::uint64_t offset = 0;
+      (void)some(view, listings, offset, 300);
+      const std::uint64_t middle = offset;
+      CHECK(some(view, listings, offset, SIZE_MAX).size() == 302);
+      CHECK(some(view, listings, offset, SIZE_MAX).empty());
+      CHECK(open_handles() == 0);
+      offset = middle;
+      CHECK(some(view, listings, offset, SIZE_MAX).size() == 302);
+      for (int i = 0; i < 1000; ++i) {
+        std::uint64_t other = 0;
+        (void)some(view, listings, other, 1);
+      }
+      CHECK(open_handles() < 300);
+      offset = middle;
+      CHECK(some(view, listings, offset, SIZE_MAX).size() == 302);
+    }
+    CHECK(open_handles() == 0);
   }
 
   TEST_CASE("a file is no directory") {
