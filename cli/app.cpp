@@ -38,6 +38,8 @@ constexpr std::array kVerbs = {
     Verb{"rules", "show", "List the redirect rules in the order of reading", declare_rules_show},
     Verb{"rules", "test", "Replay recorded cases: paths and what rules say of them",
          declare_rules_test},
+    Verb{"rules", "learn", "Run a program and propose rules for what it writes",
+         declare_rules_learn},
     Verb{"rules", "reload", "Read the redirect rules of a mount again", declare_rules_reload},
     Verb{"", "log", "List the versions of a workspace", declare_log},
     Verb{"", "diff", "List the paths that differ between two trees", declare_diff},

@@ -61,6 +61,7 @@ void declare_log(const Command& command);
 void declare_ls(const Command& command);
 void declare_mount(const Command& command);
 void declare_rules_check(const Command& command);
+void declare_rules_learn(const Command& command);
 void declare_rules_reload(const Command& command);
 void declare_rules_show(const Command& command);
 void declare_rules_test(const Command& command);

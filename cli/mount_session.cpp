@@ -14,6 +14,7 @@
 #include "cli/group_report.h"
 #include "cli/live_fields.h"
 #include "cli/path_provenance.h"
+#include "cli/path_watches.h"
 #include "cli/relabel.h"
 #include "cli/round_fields.h"
 #include "cli/router_rules.h"
@@ -187,6 +188,10 @@ class MountSession {
     auto verbs = fs::mount_verbs(controlled);
     verbs["explain"] = [this](const ControlRequest& request) { return explain(request); };
     verbs["group"] = [this](const ControlRequest& request) { return find_group(request); };
+    verbs["watch_begin"] = [this](const ControlRequest&) { return watches_.begin(*view_); };
+    verbs["watch_end"] = [this](const ControlRequest& request) {
+      return watches_.end(*view_, router_.current(), options_.rules, request);
+    };
     verbs["rules_show"] = [this](const ControlRequest&) { return show_rules(); };
     verbs["rules_reload"] = [this](const ControlRequest& request) { return reload_rules(request); };
     SATCHEL_ASSIGN(control_,
@@ -389,6 +394,7 @@ class MountSession {
   std::unique_ptr<fs::NodeIndex> nodes_;
   std::optional<fs::Scratch> scratch_;
   std::unique_ptr<fs::View> view_;
+  PathWatches watches_;
   std::unique_ptr<fs::Mount> mount_;
   std::unique_ptr<fs::ControlServer> control_;
 };

@@ -248,6 +248,38 @@ void Change::apply(Edit& edit) {
   inode.row.live = live;
 }
 
+void Change::tell(ChangeWatch& watch) const {
+  std::map<UpperId, RelativePath> left;  // where directories stood until now
+  const auto each = [&](const auto& visit) {
+    for (const auto& [key, name] : names_) {
+      const NodeRef directory = view_.table.find_upper(key.first);
+      if (!directory || directory->is_removed) continue;
+      const bool is_there = name.after && !name.after->is_whiteout();
+      // Without a row before, the name was the base's or nobody's.
+      const bool was_there =
+          name.before ? !name.before->is_whiteout() : name.after && name.after->position == 0;
+      visit(ViewState::path_of(*directory) / Name::checked(key.second), name, was_there, is_there);
+    }
+  };
+  each([&](const RelativePath& path, const StagedName& name, bool was_there, bool is_there) {
+    if (!was_there || is_there) return;
+    watch.note_removed(path, name.before ? name.before->kind : store::Kind::kFile);
+    if (name.before) left.emplace(name.before->child, path);
+  });
+  each([&](const RelativePath& path, const StagedName& name, bool was_there, bool is_there) {
+    if (!is_there) return;
+    if (!was_there) {
+      watch.note_made(path, name.after->kind);
+      const auto from = left.find(name.after->child);
+      if (from != left.end() && name.after->kind == store::Kind::kDirectory) {
+        watch.note_moved(from->second, path);
+      }
+    } else if (name.after->kind != store::Kind::kDirectory && name.before != name.after) {
+      watch.note_changed(path, name.after->kind);
+    }
+  });
+}
+
 Result<void> Change::commit(store::Durability durability) {
   put_edits();
   put_names();
@@ -255,6 +287,9 @@ Result<void> Change::commit(store::Durability durability) {
   for (auto& [id, edit] : edits_) apply(edit);
   for (auto& [node, edit] : attached_) view_.table.attach(*node, edit->inode);
   for (const auto& action : after_) action();
+  if (!view_.watches.is_empty()) {
+    view_.watches.tell([this](ChangeWatch& watch) { tell(watch); });
+  }
   return {};
 }
 

@@ -74,6 +74,8 @@ class Change {
   Result<void> stage(UpperId directory, const std::string& name, std::optional<Dentry> after);
   void put_edits();
   void put_names();
+  /// Says what became of names.
+  void tell(ChangeWatch& watch) const;
   void apply(Edit& edit);
 
   ViewState& view_;

@@ -69,6 +69,10 @@ View::~View() {
   }
 }
 
+std::shared_ptr<ChangeWatch> View::watch_changes() {
+  return state_->watches.add();
+}
+
 void View::set_notifier(KernelNotifier* notifier) {
   state_->notifier = notifier;
 }

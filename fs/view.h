@@ -109,6 +109,7 @@ class ContentSource {
   virtual Result<void> adopt(const store::ContentId& id, int directory_fd, const char* name) = 0;
 };
 
+class ChangeWatch;
 class NodeIndex;
 
 /// What a view works with; all borrowed.
@@ -230,6 +231,9 @@ class View final : public store::LiveUpper {
   Result<std::vector<store::Unrest>> find_unrest(const RelativePath& directory,
                                                  const PathFilter& is_member,
                                                  const store::QuietTerms& terms);
+
+  /// Sees what is made, changed and removed from now on, until the pointer goes.
+  std::shared_ptr<ChangeWatch> watch_changes();
 
   struct Counts {
     std::uint64_t dirty_files = 0;  ///< changed files that would travel

@@ -54,6 +54,10 @@ Result<void> ViewState::check_rules(Node& directory, const Name& name, store::Ki
 
 Result<void> ViewState::check_change(Node& node) {
   if (node.is_removed) return {};
+  if (!watches.is_empty()) {
+    const auto path = seen_path_of(node);
+    if (path) watches.tell([&](ChangeWatch& watch) { watch.note_changed(*path, node.kind); });
+  }
   if (node.parent != nullptr) {
     return check_rules(*node.parent, Name::checked(node.name), node.kind);
   }

@@ -15,12 +15,9 @@ constexpr unsigned kLinksMax = 40;
 class HeldNode {
  public:
   HeldNode(View& view, const NodeReply& found)
-      : view_(&view), node_(found.node), mode_(found.stat.mode), size_(found.stat.size) {}
+      : view_(&view), node_(found.node), stat_(found.stat) {}
   HeldNode(HeldNode&& other) noexcept
-      : view_(std::exchange(other.view_, nullptr)),
-        node_(other.node_),
-        mode_(other.mode_),
-        size_(other.size_) {}
+      : view_(std::exchange(other.view_, nullptr)), node_(other.node_), stat_(other.stat_) {}
   HeldNode(const HeldNode&) = delete;
   HeldNode& operator=(const HeldNode&) = delete;
   HeldNode& operator=(HeldNode&&) = delete;
@@ -29,14 +26,13 @@ class HeldNode {
   }
 
   [[nodiscard]] NodeId node() const { return node_; }
-  [[nodiscard]] mode_t mode() const { return mode_; }
-  [[nodiscard]] std::uint64_t size() const { return size_; }
+  [[nodiscard]] const NodeStat& stat() const { return stat_; }
+  [[nodiscard]] mode_t mode() const { return stat_.mode; }
 
  private:
   View* view_;
   NodeId node_;
-  mode_t mode_;
-  std::uint64_t size_;
+  NodeStat stat_;
 };
 
 Error error_at(const RelativePath& path, Error error) {
@@ -99,13 +95,24 @@ Result<std::string> read_open_file(View& view, HandleId handle, std::size_t size
 
 }  // namespace
 
-Result<std::optional<mode_t>> ViewReader::find_mode(const RelativePath& path, LastLink last) const {
+Result<std::optional<NodeStat>> ViewReader::find_stat(const RelativePath& path,
+                                                      LastLink last) const {
   const auto way = walk(view_, path, last);
   if (!way) {
-    if (way.error().code == ENOENT || way.error().code == ENOTDIR) return std::optional<mode_t>{};
+    if (way.error().code == ENOENT || way.error().code == ENOTDIR) {
+      return std::optional<NodeStat>();
+    }
     return error_at(path, way.error());
   }
-  return std::optional<mode_t>(way->empty() ? S_IFDIR : way->back().mode());
+  if (!way->empty()) return std::optional(way->back().stat());
+  const auto root = view_.get_attributes(kRootNode);
+  if (!root) return error_at(path, root.error());
+  return std::optional(*root);
+}
+
+Result<std::optional<mode_t>> ViewReader::find_mode(const RelativePath& path, LastLink last) const {
+  SATCHEL_ASSIGN(const auto found, find_stat(path, last));
+  return found ? std::optional(found->mode) : std::nullopt;
 }
 
 Result<std::vector<Name>> ViewReader::list(const RelativePath& directory,
@@ -148,7 +155,7 @@ Result<std::string> ViewReader::read_file(const RelativePath& file, std::size_t 
   if (!S_ISREG(mode)) {
     return error_at(file, {.code = EINVAL, .message = "it is not a regular file"});
   }
-  const std::uint64_t size = way->back().size();
+  const std::uint64_t size = way->back().stat().size;
   if (size > bytes_max) {
     return error_at(file, {.code = EFBIG,
                            .sat = Sat::kLimit,

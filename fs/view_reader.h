@@ -23,6 +23,9 @@ class ViewReader {
   /// st_mode of what is there; none: nothing is. Errors: ELOOP, those of View.
   [[nodiscard]] Result<std::optional<mode_t>> find_mode(const RelativePath& path,
                                                         LastLink last) const;
+  /// The same with all that stat(2) says.
+  [[nodiscard]] Result<std::optional<NodeStat>> find_stat(const RelativePath& path,
+                                                          LastLink last) const;
   /// The names in a directory, ascending. Errors: ENOENT, ENOTDIR, EFBIG/kLimit (more than
   /// `names_max`), those of View.
   [[nodiscard]] Result<std::vector<Name>> list(const RelativePath& directory,

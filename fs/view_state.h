@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "fs/base_tree.h"
+#include "fs/change_watch.h"
 #include "fs/entry_row.h"
 #include "fs/handle_table.h"
 #include "fs/inode_table.h"
@@ -70,6 +71,7 @@ struct ViewState {
   InodeTable table;
   HandleTable handles;
   CopyUpQueue copy_ups;
+  ChangeWatches watches;
   std::atomic<KernelNotifier*> notifier = nullptr;
   View::Explainer explainer;  ///< set once, before anybody asks
 
@@ -133,7 +135,7 @@ struct ViewState {
                                const Caller& caller,
                                const std::function<void(InodeRow&)>& complete);
   Result<void> remove_child(Change& change, Node& directory, const Name& name, Node& child);
-  /// EPERM if a rule says `deny` of what is there.
+  /// To be asked before what is there changes: EPERM if a rule says `deny` of it.
   Result<void> check_change(Node& node);
 
   // What rules discard (view_scratch.cpp). `names` is held exclusively, but for discards().
