@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A person's desktop programs in a mounted Debian: what they leave is synced or not as it should be, and goes on elsewhere.
 
-Installs Firefox ESR, LibreOffice, dconf, git, ssh and gnupg by apt inside a workspace, runs them headless as ada (3 page loads from a local
-server), asks the rules about all that was written, syncs, and loads a page with the same Firefox profile on a second device.
+Installs Firefox ESR, Chromium, LibreOffice, dconf, git, ssh and gnupg by apt inside a workspace, runs them headless as ada (3 page loads from a local
+server), asks the rules about all that was written, syncs, and loads a page with the same browser profiles on a second device.
 
 usage: desktop_test.py SATCHEL
 
@@ -25,11 +25,15 @@ import threading
 import debian_view
 import satchel_e2e as e2e
 
-PACKAGES = "firefox-esr dconf-cli gnupg openssh-client git libreoffice-calc-nogui"
+PACKAGES = "firefox-esr chromium dconf-cli gnupg openssh-client git libreoffice-calc-nogui"
+CHROMIUM = ("chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
+            "--disable-sync --disable-dev-shm-usage --user-data-dir=$HOME/.config/chromium")
 # No path of a cache, lock or socket class is synced.
-NEVER = re.compile(r"(\.lock|\.pid|\.sock|\.parentlock|/lock|-shm|\.tmp)$|/S\.|/\.#|[Cc]ache2?/(?!registry|uno_packages)|/startupCache/|/\.cache/.|[Cc]rash|/minidumps/|random_seed")
+NEVER = re.compile(r"(\.lock|\.pid|\.sock|\.parentlock|/lock|-shm|\.tmp)$|/S\.|/\.#|[Cc]ache2?/(?!registry|uno_packages)|/startupCache/|/\.cache/.|[Cc]rash|/minidumps/|random_seed"
+                   r"|/LOCK$|/LOG(\.old)?$|/Singleton|/blob_storage/.|/BrowserMetrics/.|/component_crx_cache/.")
 MUST_SYNC = (".mozilla/firefox/*.default-esr/places.sqlite", ".mozilla/firefox/*.default-esr/key4.db", ".mozilla/firefox/*.default-esr/prefs.js",
-             ".mozilla/firefox/profiles.ini", ".config/libreoffice/4/user/registrymodifications.xcu", ".config/dconf/user", ".ssh/id_ed25519",
+             ".mozilla/firefox/profiles.ini", ".config/chromium/Local State", ".config/chromium/Default/History", ".config/chromium/Default/Preferences",
+             ".config/chromium/Default/Cookies", ".config/chromium/Default/Local Storage/leveldb/CURRENT", ".config/libreoffice/4/user/registrymodifications.xcu", ".config/dconf/user", ".ssh/id_ed25519",
              ".gnupg/pubring.kbx", ".gitconfig", "project/.git/HEAD", "table.ods")
 
 
@@ -49,6 +53,7 @@ def page_server():
 
 def browse(system, address, number):
     system.as_ada(f"MOZ_HEADLESS=1 timeout 120 firefox-esr --headless --screenshot $HOME/page{number}.png {address}/page{number}.html")
+    system.as_ada(f"timeout 120 {CHROMIUM} --screenshot=$HOME/chromium{number}.png {address}/page{number}.html && test -s chromium{number}.png")
 
 
 def add_ada(system):
@@ -90,17 +95,23 @@ def check_survey(device, found):
         e2e.check(any(path in synced for path in paths), f"{pattern} is not synced: {paths}")
 
 
-def history(device):
-    """The pages that the Firefox profile remembers."""
+def history(device, pattern, table):
+    """The pages that a browser's profile remembers."""
     pages = set()
-    for database in glob.glob(device.path("home/ada/.mozilla/firefox/*/places.sqlite")):
+    for database in glob.glob(device.path("home/ada/" + pattern)):
         with tempfile.TemporaryDirectory() as folder:
             for file in glob.glob(database + "*"):
                 if not file.endswith("-shm"):
                     shutil.copy(file, folder)
-            with contextlib.closing(sqlite3.connect(os.path.join(folder, "places.sqlite"))) as connection:
-                pages |= {row[0].rsplit("/", 1)[1] for row in connection.execute("select url from moz_places where url like '%/page_.html'")}
+            with contextlib.closing(sqlite3.connect(os.path.join(folder, os.path.basename(database)))) as connection:
+                pages |= {row[0].rsplit("/", 1)[1] for row in connection.execute(f"select url from {table} where url like '%/page_.html'")}
     return pages
+
+
+def check_histories(device, numbers):
+    expected = {f"page{number}.html" for number in numbers}
+    for pattern, table in ((".mozilla/firefox/*/places.sqlite", "moz_places"), (".config/chromium/Default/History", "urls")):
+        e2e.check(history(device, pattern, table) == expected, f"{pattern}: {history(device, pattern, table)}, expected {expected}")
 
 
 def test():
@@ -119,7 +130,7 @@ def test():
             print(f"{len(found)} paths: " + ", ".join(f"{sum(1 for a, _, _ in found if a == action)} {action}"
                                                       for action in sorted({action for action, _, _ in found})))
             check_survey(first, found)
-            e2e.check(history(first) == {"page1.html", "page2.html", "page3.html"}, f"{history(first)}")
+            check_histories(first, (1, 2, 3))
             first.synced()
             second.mount()
             for action, path, mode in found:
@@ -129,7 +140,7 @@ def test():
                 browse(system, address, 4)
                 system.as_ada("git -C project log --oneline && ssh-keygen -y -f .ssh/id_ed25519 && gpg --list-secret-keys ada@example.org")
                 system.as_ada("gpgconf --kill all")
-            e2e.check(history(second) == {f"page{number}.html" for number in (1, 2, 3, 4)}, f"{history(second)}")
+            check_histories(second, (1, 2, 3, 4))
             second.synced()
         finally:
             first.tidy()
