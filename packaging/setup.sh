@@ -16,7 +16,7 @@ build_packages=(
 )
 # Tests look at a mount through these, and the man pages are made by scdoc.
 test_packages=(fuse3 acl attr e2fsprogs git gnupg openssh-client rsync scdoc strace)
-full_test_packages=(libnfs-utils mmdebstrap nfs-ganesha nfs-ganesha-vfs)
+full_test_packages=(dbench fio libnfs-utils mmdebstrap nfs-ganesha nfs-ganesha-vfs stress-ng)
 # Without the headers of liburing and libnuma, libfuse silently leaves its io_uring transport out.
 libfuse_build_packages=(
   build-essential dpkg-dev debian-archive-keyring meson ninja-build liburing-dev libnuma-dev
