@@ -163,6 +163,11 @@ Result<void> Change::drop_name(Node& directory, const Name& name) {
   return stage(parent->inode->id, name.text(), whiteout);
 }
 
+Result<void> Change::uncover_name(Node& directory, const Name& name) {
+  SATCHEL_ASSIGN(const Edit* parent, edit(directory));
+  return stage(parent->inode->id, name.text(), std::nullopt);
+}
+
 Result<void> Change::remove(Edit& edit) {
   edit.is_removed = true;
   edit.row.names = 0;

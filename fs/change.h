@@ -53,6 +53,8 @@ class Change {
   Result<void> put_name(Node& directory, const Name& name, const Edit& child);
   /// `name` in `directory` leads nowhere: a whiteout if the base has it.
   Result<void> drop_name(Node& directory, const Name& name);
+  /// `name` in `directory` leads to what the base has there, if anything.
+  Result<void> uncover_name(Node& directory, const Name& name);
   Result<std::optional<Dentry>> find_dentry(UpperId directory, const std::string& name) const;
 
   /// The row goes, with what belongs to a directory's row.

@@ -15,8 +15,11 @@ namespace {
 
 constexpr std::size_t kBatchNames = 1024;
 
-/// All changed names of a directory but whiteouts.
-Result<std::vector<NamedDentry>> names_in(const Upper& upper, UpperId directory) {
+enum class Whiteouts : std::uint8_t { kLeftOut, kIncluded };
+
+/// All changed names of a directory.
+Result<std::vector<NamedDentry>> names_in(const Upper& upper, UpperId directory,
+                                          Whiteouts whiteouts) {
   std::vector<NamedDentry> found;
   std::string from;
   for (bool more = true; more;) {
@@ -24,7 +27,8 @@ Result<std::vector<NamedDentry>> names_in(const Upper& upper, UpperId directory)
     more = names.size() == kBatchNames;
     if (more) from = names.back().name + '\0';
     for (NamedDentry& name : names) {
-      if (!name.dentry.is_whiteout()) found.push_back(std::move(name));
+      if (name.dentry.is_whiteout() && whiteouts == Whiteouts::kLeftOut) continue;
+      found.push_back(std::move(name));
     }
   }
   return found;
@@ -77,7 +81,7 @@ Result<void> ViewState::leave_scratch_below(Change& change, UpperId directory,
   while (!directories.empty()) {
     const auto [id, at] = std::move(directories.back());
     directories.pop_back();
-    SATCHEL_ASSIGN(const auto changed, names_in(*upper, id));
+    SATCHEL_ASSIGN(const auto changed, names_in(*upper, id, Whiteouts::kLeftOut));
     for (const NamedDentry& name : changed) {
       RelativePath child = at / Name::checked(name.name);
       if (name.dentry.kind == store::Kind::kDirectory) {
@@ -105,7 +109,7 @@ Result<void> ViewState::place_moved(Change& change, Node& moved, Node& directory
 
 namespace {
 
-/// Takes away what is discarded, deepest first.
+/// Takes away what is discarded, deepest first; what the base has there is seen again.
 class Emptying {
  public:
   explicit Emptying(ViewState& view) : view_(view) {}
@@ -115,35 +119,55 @@ class Emptying {
 
  private:
   Result<void> empty(Node& directory, const RelativePath& path) {
-    SATCHEL_ASSIGN(const auto names, names_in(*view_.upper, directory.inode->id));
-    std::vector<NamedDentry> going;
+    SATCHEL_ASSIGN(const auto names,
+                   names_in(*view_.upper, directory.inode->id, Whiteouts::kIncluded));
+    std::vector<Name> going;
     for (const NamedDentry& name : names) {
       const RelativePath child = path / Name::checked(name.name);
-      if (name.dentry.kind == store::Kind::kDirectory) {
-        SATCHEL_ASSIGN(const bool goes, empty_directory(name.dentry.child, child));
-        if (goes) going.push_back(name);
-        continue;
-      }
-      SATCHEL_ASSIGN(const bool goes, goes_away(name.dentry, child));
-      if (goes) going.push_back(name);
+      SATCHEL_ASSIGN(const bool goes, goes_away(directory, name, child));
+      if (goes) going.push_back(child.name());
     }
     if (going.empty()) return {};
     removed_ += going.size();
     Change change(view_);
     std::vector<NodeRef> held;
-    for (const NamedDentry& name : going) {
-      const Name text = Name::checked(name.name);
-      SATCHEL_ASSIGN(const auto child, view_.find_child(directory, text));
-      SATCHEL_ASSERT(child.has_value());
-      SATCHEL_ASSIGN(NodeRef node, view_.node_of(directory, text, *child));
-      SATCHEL_TRY(view_.remove_child(change, directory, text, *node));
-      held.push_back(std::move(node));
+    for (const Name& name : going) {
+      SATCHEL_ASSIGN(const auto child, view_.find_child(directory, name));
+      NodeRef node;
+      if (child) {
+        SATCHEL_ASSIGN(node, view_.node_of(directory, name, *child));
+        SATCHEL_TRY(view_.remove_child(change, directory, name, *node));
+        held.push_back(std::move(node));
+      }
+      SATCHEL_TRY(uncover(change, directory, name));
     }
     return change.commit();
   }
 
+  Result<void> uncover(Change& change, Node& directory, const Name& name) {
+    SATCHEL_ASSIGN(const auto below, view_.find_in_base(directory, name));
+    if (!below) return {};
+    SATCHEL_TRY(change.uncover_name(directory, name));
+    if (below->entry.is_directory()) {
+      SATCHEL_ASSIGN(Change::Edit * parent, change.edit(directory));
+      ++parent->row.subdirectories;
+    }
+    return {};
+  }
+
+  Result<bool> goes_away(Node& directory, const NamedDentry& name, const RelativePath& path) {
+    if (name.dentry.is_whiteout()) {
+      SATCHEL_ASSIGN(const auto below, view_.find_in_base(directory, path.name()));
+      return below && view_.discards(path, below->entry.kind);
+    }
+    if (name.dentry.kind == store::Kind::kDirectory) {
+      return empty_directory(name.dentry.child, path);
+    }
+    return file_goes_away(name.dentry, path);
+  }
+
   /// Files whose bytes were in a scratch that is gone have nothing left to be kept.
-  Result<bool> goes_away(const Dentry& dentry, const RelativePath& path) {
+  Result<bool> file_goes_away(const Dentry& dentry, const RelativePath& path) {
     if (view_.discards(path, dentry.kind)) return true;
     if (dentry.kind != store::Kind::kFile) return false;
     SATCHEL_ASSIGN(const auto row, view_.upper->find_row(dentry.child));
@@ -169,6 +193,8 @@ Result<void> View::empty_scratch() {
     const std::unique_lock lock(state_->names);
     Emptying emptying(*state_);
     SATCHEL_TRY(emptying.run());
+    const std::lock_guard counts_lock(state_->link_counts_mutex);
+    state_->link_counts.clear();  // names of the base are seen again
     if (emptying.removed() > 0) {
       state_->context.log.info("discarded names={}", emptying.removed());
     }

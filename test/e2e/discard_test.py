@@ -69,6 +69,9 @@ def plant(device):
     # A file of the base that is changed where it is, and one that is moved there and then changed.
     with open(device.path("tmp/of-base"), "ab") as out:
         out.write(TOKEN)
+    shutil.rmtree(device.path("tmp/taken"))
+    os.unlink(device.path("tmp/replaced"))
+    write(device.path("tmp/replaced/below"), TOKEN)
     os.rename(device.path("home/ada/base003"), os.path.join(cache, "moved"))
     with open(os.path.join(cache, "moved"), "ab") as out:
         out.write(TOKEN)
@@ -96,7 +99,9 @@ def check_nowhere(device, repository):
     e2e.check(set(os.listdir("/dev/shm")) <= before, "scratch memory is left behind")
     device.mount()
     e2e.check(os.listdir(device.path("home/ada/.cache")) == [], f"{os.listdir(device.path('home/ada/.cache'))}")
-    e2e.check(os.listdir(device.path("tmp")) == [], f"{os.listdir(device.path('tmp'))}")
+    e2e.check(sorted(os.listdir(device.path("tmp"))) == ["of-base", "replaced", "taken"], f"{os.listdir(device.path('tmp'))}")
+    expect(device, {"tmp/of-base": b"base", "tmp/taken/away": b"base", "tmp/replaced": b"base"}, "the base is seen again")
+    e2e.check(os.stat(device.path("tmp")).st_nlink == 3, f"{os.stat(device.path('tmp')).st_nlink} links of a directory with one in it")
 
 
 def check_moves(device, second):
@@ -237,7 +242,8 @@ def test():
         satchel = e2e.Satchel(sys.argv[1], {"XDG_CACHE_HOME": os.path.join(folder, "cache"), "SATCHEL_RULES": os.path.join(folder, "none")})
         golden = os.path.join(folder, "golden")
         e2e.make_base_tree(golden)
-        for path, content in (("boot/vmlinuz", b"kernel"), ("tmp/of-base", b"base")):
+        for path, content in (("boot/vmlinuz", b"kernel"), ("tmp/of-base", b"base"), ("tmp/taken/away", b"base"),
+                              ("tmp/replaced", b"base")):
             write(os.path.join(golden, path), content)
         for path in ("boot/grub", "home/ada/.cache"):
             os.makedirs(os.path.join(golden, path))
