@@ -187,6 +187,15 @@ Result<void> Change::remove(Edit& edit) {
   return {};
 }
 
+// For a hot inode, what its bytes have done so far comes before this change.
+bool Change::copy_live(Edit& edit) {
+  const std::lock_guard lock(edit.inode->live_mutex);
+  view_.catch_up(*edit.inode);
+  edit.row.live = edit.inode->row.live;
+  edit.row.bytes_mtime = edit.inode->row.bytes_mtime;
+  return edit.inode->is_hot;
+}
+
 void Change::put_edits() {
   for (auto& [id, edit] : edits_) {
     if (edit.is_removed) {
@@ -194,18 +203,15 @@ void Change::put_edits() {
       continue;
     }
     edit.row.generation = generation_;
+    const bool is_hot = !edit.is_new && copy_live(edit);
     if (!edit.is_stored) continue;
-    if (!edit.is_new) {
-      const std::lock_guard lock(edit.inode->live_mutex);
-      edit.row.live = edit.inode->row.live;
-    }
     LiveFields& live = edit.row.live;
     if (edit.size) live.size = *edit.size;
     if (edit.blocks) live.blocks = *edit.blocks;
     if (edit.atime) live.atime = *edit.atime;
     if (edit.mtime) live.mtime = *edit.mtime;
     if (edit.ctime) live.ctime = *edit.ctime;
-    if (edit.row.has_own_bytes()) {
+    if (edit.row.has_own_bytes() && !is_hot) {
       // So that recovery sees whether the bytes moved on after this row.
       struct stat found {};
       if (::fstatat(view_.upper->bytes_folder(id), Upper::bytes_name(id).c_str(), &found,

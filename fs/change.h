@@ -75,6 +75,8 @@ class Change {
   Result<bool> base_has(Node& directory, const Name& name);
   Result<void> stage(UpperId directory, const std::string& name, std::optional<Dentry> after);
   void put_edits();
+  /// Brings row.live up to memory; true if the inode is hot.
+  bool copy_live(Edit& edit);
   void put_names();
   /// Says what became of names.
   void tell(ChangeWatch& watch) const;

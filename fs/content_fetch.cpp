@@ -219,6 +219,12 @@ Result<std::size_t> ContentFetch::read(const store::ContentId& id, std::uint64_t
   return size;
 }
 
+Result<std::shared_ptr<const UniqueFd>> ContentFetch::find_file(const store::ContentId& id) {
+  if (id.size <= kSmallContentBytes) return std::shared_ptr<const UniqueFd>();
+  SATCHEL_ASSIGN(const auto object, state_->large.find_object(id));
+  return OpenContent::object_of(object);
+}
+
 Result<void> ContentFetch::copy_to(const store::ContentId& id, int fd) {
   if (id.is_empty()) return {};
   if (id.size <= kSmallContentBytes) {

@@ -51,6 +51,7 @@ class ContentFetch final : public ContentSource {
 
   Result<std::size_t> read(const store::ContentId& id, std::uint64_t offset,
                            std::span<std::byte> out) override;
+  Result<std::shared_ptr<const UniqueFd>> find_file(const store::ContentId& id) override;
   Result<void> copy_to(const store::ContentId& id, int fd) override;
   Result<void> adopt(const store::ContentId& id, int directory_fd, const char* name) override;
 

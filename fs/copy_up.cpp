@@ -68,7 +68,8 @@ Result<void> copy_content(ViewState& view, const store::ContentId& content, Uppe
 
 // The row says "own bytes" before the first of them changes, and after they are all there: a crash
 // leaves the file as it was, or copied, and in the worst case a file that no row refers to.
-Result<std::shared_ptr<Inode>> ViewState::own_bytes(Node& node, CopyUp what) {
+Result<std::shared_ptr<Inode>> ViewState::own_bytes(Node& asked, CopyUp what) {
+  Node& node = asked.current();
   const CopyUpTurn turn(copy_ups, node.id);
   for (;;) {
     SATCHEL_ASSIGN(Holding holding, holding_of(*this, node));
@@ -121,7 +122,7 @@ Result<ViewState::Bytes> ViewState::writable_bytes(FileHandle& handle) {
       return Bytes{.inode = handle.inode, .fd = handle.bytes};
     }
   }
-  SATCHEL_ASSIGN(auto inode, own_bytes(*handle.node, CopyUp::kContent));
+  SATCHEL_ASSIGN(auto inode, own_bytes(handle.node(), CopyUp::kContent));
   SATCHEL_ASSIGN(auto fd, bytes_of(*inode));
   const std::lock_guard lock(handle.mutex);
   handle.inode = inode;
@@ -139,7 +140,7 @@ Result<ViewState::Readable> ViewState::readable_bytes(FileHandle& handle) {
   std::shared_ptr<Inode> inode;
   {
     const std::shared_lock lock(names);
-    inode = handle.node->inode;
+    inode = handle.node().inode;
     if (!inode) return Readable{.own = {}, .content = handle.content};
     if (!inode->row.has_own_bytes()) return Readable{.own = {}, .content = *inode->row.content};
   }

@@ -107,6 +107,7 @@ void op_init(void* user_data, fuse_conn_info* connection) {
            FUSE_CAP_READDIRPLUS, FUSE_CAP_READDIRPLUS_AUTO, FUSE_CAP_POSIX_ACL, FUSE_CAP_DONT_MASK,
            FUSE_CAP_HANDLE_KILLPRIV_V2, FUSE_CAP_EXPLICIT_INVAL_DATA, FUSE_CAP_CACHE_SYMLINKS});
   mount.opens_directories = !fuse_set_feature_flag(connection, FUSE_CAP_NO_OPENDIR_SUPPORT);
+  mount.takes_backings = fuse_set_feature_flag(connection, FUSE_CAP_PASSTHROUGH);
   if (mount.is_exported) (void)fuse_set_feature_flag(connection, FUSE_CAP_EXPORT_SUPPORT);
   // Not the writeback cache: the kernel would then own sizes and times, and it excludes
   // passthrough.
@@ -294,23 +295,21 @@ void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, fuse_file_info* 
   });
 }
 
+Result<void> empty_file(fuse_req_t req, NodeId node, const fuse_file_info& info) {
+  AttributeChange change;
+  change.size = 0;
+  change.mtime_now = true;
+  change.kill_suid = must_kill_suid(req, info);
+  if (change.kill_suid) SATCHEL_TRY(drop_lone_sgid(req, node, std::nullopt));
+  SATCHEL_TRY(view(req).set_attributes(node, std::nullopt, change, caller_of(req)));
+  return {};
+}
+
 void op_open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* info) {
   answer(req, "open", [&]() -> Result<FileOpenReply> {
-    const bool truncates = (info->flags & O_TRUNC) != 0;
-    SATCHEL_ASSIGN(auto open, view(req).open_file(node_of(ino), info->flags & ~O_TRUNC));
-    if (truncates) {
-      AttributeChange change;
-      change.size = 0;
-      change.mtime_now = true;
-      change.kill_suid = must_kill_suid(req, *info);
-      if (change.kill_suid) SATCHEL_TRY(drop_lone_sgid(req, node_of(ino), open.handle));
-      const auto truncated =
-          view(req).set_attributes(node_of(ino), open.handle, change, caller_of(req));
-      if (!truncated) {
-        view(req).release(open.handle);
-        return truncated.error();
-      }
-    }
+    // First, for then nothing of it has to be copied up.
+    if ((info->flags & O_TRUNC) != 0) SATCHEL_TRY(empty_file(req, node_of(ino), *info));
+    SATCHEL_ASSIGN(const auto open, view(req).open_file(node_of(ino), info->flags & ~O_TRUNC));
     return FileOpenReply{open, *info};
   });
 }

@@ -13,6 +13,17 @@ timespec to_timespec(const Timestamp& time) {
   return time.to_timespec();
 }
 
+/// For how long the kernel need not ask again.
+double remember_seconds(const NodeStat& stat) {
+  return stat.may_change_unseen ? 0 : kRememberSeconds;
+}
+
+/// The kernel refuses a backing together with keep_cache.
+void set_bytes(fuse_file_info& info, const OpenReply& open) {
+  info.keep_cache = open.keep_cache ? 1 : 0;
+  if (open.backing) info.backing_id = static_cast<std::int32_t>(*open.backing);
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string_view, std::uint64_t>> RequestCounts::list() const {
@@ -50,7 +61,7 @@ fuse_entry_param to_entry_param(fuse_req_t req, const NodeReply& node) {
   entry.ino = static_cast<fuse_ino_t>(node.node);
   entry.generation = served(req).generation;
   entry.attr = to_stat(node.stat);
-  entry.attr_timeout = kRememberSeconds;
+  entry.attr_timeout = remember_seconds(node.stat);
   entry.entry_timeout = kRememberSeconds;
   return entry;
 }
@@ -76,19 +87,19 @@ void EntryReply::undo(View& view) const {
 
 int AttributesReply::send(fuse_req_t req) const {
   const struct stat attributes = to_stat(stat);
-  return fuse_reply_attr(req, &attributes, kRememberSeconds);
+  return fuse_reply_attr(req, &attributes, remember_seconds(stat));
 }
 
 int FileOpenReply::send(fuse_req_t req) {
   info.fh = static_cast<std::uint64_t>(open.handle);
-  info.keep_cache = open.keep_cache ? 1 : 0;
+  set_bytes(info, open);
   return fuse_reply_open(req, &info);
 }
 
 int CreatedReply::send(fuse_req_t req) {
   const fuse_entry_param entry = to_entry_param(req, created.node);
   info.fh = static_cast<std::uint64_t>(created.open.handle);
-  info.keep_cache = 1;
+  set_bytes(info, created.open);
   return fuse_reply_create(req, &entry, &info);
 }
 

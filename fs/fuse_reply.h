@@ -68,6 +68,7 @@ struct ServedView {
   RequestCounts requests{};
   bool opens_directories = false;                ///< the kernel cannot do without OPENDIR
   std::atomic<bool> is_ready = false;            ///< INIT was answered
+  std::atomic<bool> takes_backings = false;      ///< the kernel can read and write by itself
   std::atomic<std::uint64_t> ring_requests = 0;  ///< came by io_uring
 };
 

@@ -16,14 +16,17 @@ namespace satchel::fs {
 /// One open file. What it reads follows the node: bytes of its own once it has any, else the base
 /// content that was there at open.
 struct FileHandle {
-  NodeRef node;
+  NodeRef opened;  ///< as the kernel knows it
   int flags = 0;
   store::ContentId content;
+  std::shared_ptr<Inode> heated;  ///< the kernel writes to it by itself
 
   std::mutex mutex;  // the two below
   std::shared_ptr<Inode> inode;
   std::shared_ptr<const UniqueFd> bytes;
 
+  /// The node that answers for the one that was opened.
+  [[nodiscard]] Node& node() const { return opened->current(); }
   [[nodiscard]] bool is_readable() const;
   [[nodiscard]] bool is_writable() const;
 };

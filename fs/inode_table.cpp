@@ -73,10 +73,16 @@ NodeRef InodeTable::pinned(Node& node) {
   return {*this, node};
 }
 
+Node& Node::current() {
+  Node* node = this;
+  while (Node* const next = node->successor.load()) node = next;
+  return *node;
+}
+
 NodeRef InodeTable::find(NodeId id) {
   const std::lock_guard lock(mutex_);
   const auto found = nodes_.find(id);
-  return found == nodes_.end() ? NodeRef() : pinned(found->second);
+  return found == nodes_.end() ? NodeRef() : pinned(found->second.current());
 }
 
 NodeRef InodeTable::pin(Node& node) {
@@ -185,11 +191,12 @@ void InodeTable::release_if_unknown(Node* node) {
       const auto found = by_upper_.find(node->inode->id);
       if (found != by_upper_.end() && found->second == node) by_upper_.erase(found);
     }
-    Node* const parent = std::exchange(node->parent, nullptr);
+    // A superseded node is a file with an inode, so it has no parent.
+    Node* const held = node->parent != nullptr ? node->parent : node->successor.load();
     const NodeId id = node->id;
     nodes_.erase(id);
-    if (parent != nullptr) --parent->pins;
-    node = parent;
+    if (held != nullptr) --held->pins;
+    node = held;
   }
 }
 
@@ -249,6 +256,20 @@ void InodeTable::orphan(Node& node, std::shared_ptr<Inode> inode) {
   node.base.reset();
   node.is_removed = true;
   if (index_ != nullptr) index_->remove(node.id, node.file_id);
+}
+
+NodeRef InodeTable::supersede(Node& node) {
+  SATCHEL_ASSERT(index_ == nullptr && node.inode && node.parent == nullptr);
+  const std::lock_guard lock(mutex_);
+  Node& fresh = add(node.kind, node.file_id);
+  fresh.inode = node.inode;
+  fresh.is_removed = node.is_removed;
+  fresh.seen_parent = node.seen_parent;
+  fresh.seen_name = node.seen_name;
+  by_upper_.insert_or_assign(node.inode->id, &fresh);
+  ++fresh.pins;
+  node.successor = &fresh;
+  return pinned(fresh);
 }
 
 void InodeTable::move(Node& node, Node& parent, std::string_view name) {

@@ -21,8 +21,8 @@ namespace satchel::fs {
 
 /// A changed inode in memory: its row, and what has happened to its bytes since.
 ///
-/// `row` is guarded by the view's lock of names, but for row.live, which `live_mutex` guards.
-/// `io_mutex` is held while bytes or size change.
+/// `row` is guarded by the view's lock of names, but for row.live and row.bytes_mtime, which
+/// `live_mutex` guards. `io_mutex` is held while the daemon changes bytes or size.
 struct Inode {
   Inode(UpperId number, InodeRow fields) : id(number), row(std::move(fields)) {}
 
@@ -37,6 +37,13 @@ struct Inode {
   bool is_dirty = false;
   bool is_folder_synced = false;
   std::weak_ptr<const UniqueFd> bytes;  ///< lives while a handle uses it
+  /// The bytes may change without a request: a file is, or was, open that the kernel writes to by
+  /// itself (view_hot.cpp).
+  bool is_hot = false;
+  std::uint32_t unseen_writers = 0;  ///< such files that are open
+  Timestamp bytes_atime;             ///< while hot: of the file in upper/, as it was seen last
+  /// Since it was in memory, some were: what the kernel kept of served reads may be outdated.
+  bool was_hot = false;
 
   std::mutex io_mutex;
   /// The base switch took its bytes over: descriptors read on, writers look for the new inode.
@@ -78,7 +85,12 @@ struct Node {
     std::shared_ptr<const redirector::RoutedDirectory> directory;
   };
   std::unique_ptr<RouteCache> route;  ///< directories in which something was asked of rules
+  /// The kernel has other bytes open for this node than its file has now, so the file's names lead
+  /// to another node, which answers for this one. Pinned by this node; set once.
+  std::atomic<Node*> successor = nullptr;
 
+  /// The node that answers for this one.
+  [[nodiscard]] Node& current();
   [[nodiscard]] bool is_directory() const { return kind == store::Kind::kDirectory; }
 };
 
@@ -122,7 +134,7 @@ class InodeTable {
   InodeTable(const InodeTable&) = delete;
   InodeTable& operator=(const InodeTable&) = delete;
 
-  /// The node, pinned; empty if unknown.
+  /// The node that answers for `id`, pinned; empty if unknown.
   NodeRef find(NodeId id);
   NodeRef pin(Node& node);
   NodeRef root();
@@ -146,6 +158,8 @@ class InodeTable {
   /// (names) No name leads to `node` any more; who knows it goes on with `inode`. The next look-up
   /// of what it was makes another node.
   void orphan(Node& node, std::shared_ptr<Inode> inode);
+  /// (names) The names of the changed file `node` lead to a new node from now on.
+  NodeRef supersede(Node& node);
   /// (names) The directory `node` stands elsewhere now.
   void move(Node& node, Node& parent, std::string_view name);
   /// (names) No path leads to `node` any more.

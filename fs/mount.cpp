@@ -20,6 +20,7 @@
 #include "fs/control.h"
 #include "fs/detach.h"
 #include "fs/fuse_ops.h"
+#include "fs/kernel_backings.h"
 #include "fs/mount_table.h"
 #include "fs/notification_queue.h"
 
@@ -221,6 +222,7 @@ struct Mount::State {
   Result<void> start();
   Result<void> wait_until_usable();
   void run_loop();
+  void start_passthrough();
   void take_away();
   void wait_for_end();
   void end_session();
@@ -232,6 +234,8 @@ struct Mount::State {
   ServedView shared;
   Session session;
   std::unique_ptr<NotificationQueue> notifications;
+  std::unique_ptr<KernelBackings> backings;
+  bool passes = false;
   UniqueFd wake;  // eventfd: the loop has ended, or stop() was called
   std::atomic<bool> is_stopping = false;
   std::atomic<bool> has_ended = false;
@@ -276,6 +280,8 @@ Result<void> Mount::State::wait_until_usable() {
 Result<void> Mount::State::start() {
   fuse_log_target.store(&log);
   fuse_set_log_func(write_fuse_log);
+  // Comes when somebody wants what a lease of ours is on (Upper::has_writers), and would end us.
+  (void)::signal(SIGIO, SIG_IGN);  // fails for bad numbers only
   wake = UniqueFd(::eventfd(0, EFD_CLOEXEC));
   if (!wake.valid()) return errno_error({}, "make an eventfd");
   const Arguments arguments = make_arguments(options);
@@ -298,14 +304,35 @@ Result<void> Mount::State::start() {
       [raw = session.get()](NodeId node) {
         (void)fuse_lowlevel_notify_inval_inode(raw, static_cast<fuse_ino_t>(node), 0,
                                                0);  // as above
+      },
+      [raw = session.get()](NodeId node) {
+        // A negative offset: no pages. As above.
+        (void)fuse_lowlevel_notify_inval_inode(raw, static_cast<fuse_ino_t>(node), -1, 0);
       });
   view.set_notifier(notifications.get());
   loop = std::thread([this] { run_loop(); });
   SATCHEL_TRY(wait_until_usable());
+  start_passthrough();
   SATCHEL_ASSIGN(const auto mounted, find_mounted_at(options.mount_point));
   if (!mounted) return Error{.code = EIO, .sat = Sat::kTransport, .message = "the mount is gone"};
   device = mounted->device;
   return register_mount(options.runtime_directory, device, options.control_socket);
+}
+
+// Who may not is told so once, here, and not at each file.
+void Mount::State::start_passthrough() {
+  if (!shared.takes_backings) return;
+  backings = std::make_unique<KernelBackings>(fuse_session_fd(session.get()));
+  const UniqueFd probe(::open(options.store.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  const auto registered =
+      probe.valid() ? backings->add(probe.get()) : Result<BackingId>(Error{.code = errno});
+  if (!registered) {
+    log.info("passthrough_unavailable errno={}", registered.error().code);
+    return;
+  }
+  backings->remove(*registered);
+  view.set_backings(backings.get());
+  passes = true;
 }
 
 bool Mount::State::is_still_mounted() const {
@@ -337,6 +364,7 @@ void Mount::State::end_session() {
   }
   loop.join();
   view.set_notifier(nullptr);
+  view.set_backings(nullptr);
   notifications.reset();
   fuse_session_unmount(session.get());
   if (is_still_mounted()) take_away();  // the connection was aborted from outside
@@ -420,6 +448,7 @@ void Mount::drain_notifications() {
 
 Mount::Status Mount::status() const {
   return {.transport = state_->shared.ring_requests.load() > 0 ? "io_uring" : "dev_fuse",
+          .passes = state_->passes,
           .requests = state_->shared.requests.list(),
           .device = state_->device,
           .mount_point = state_->options.mount_point};

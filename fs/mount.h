@@ -67,6 +67,7 @@ class Mount {
 
   struct Status {
     std::string_view transport;  ///< "io_uring" or "dev_fuse": what the requests really came by
+    bool passes = false;         ///< the kernel reads and writes whole files by itself
     std::vector<std::pair<std::string_view, std::uint64_t>> requests;
     std::string device;  ///< "0:57"
     HostPath mount_point;

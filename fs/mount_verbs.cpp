@@ -16,7 +16,7 @@ Result<ControlFields> status(const ControlledMount& mount) {
   ControlFields fields{{"pid", std::to_string(::getpid())},
                        {"mount_point", served.mount_point.text},
                        {"transport", std::string(served.transport)},
-                       {"passthrough", "off"},
+                       {"passthrough", served.passes ? "on" : "off"},
                        {"base_version", std::to_string(mount.view.base_version())},
                        {"base_root", mount.view.base_root().hex()},
                        {"dirty_files", std::to_string(upper.dirty_files)},

@@ -4,9 +4,11 @@
 
 namespace satchel::fs {
 
-NotificationQueue::NotificationQueue(ForgetEntry forget_entry, ForgetInode forget_inode)
+NotificationQueue::NotificationQueue(ForgetEntry forget_entry, ForgetInode forget_inode,
+                                     ForgetInode forget_attributes)
     : forget_entry_(std::move(forget_entry)),
       forget_inode_(std::move(forget_inode)),
+      forget_attributes_(std::move(forget_attributes)),
       thread_([this] { serve(); }) {}
 
 NotificationQueue::~NotificationQueue() {

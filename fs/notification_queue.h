@@ -22,14 +22,17 @@ class NotificationQueue final : public KernelNotifier {
   using ForgetEntry = std::function<void(NodeId parent, const std::string& name)>;
   using ForgetInode = std::function<void(NodeId node)>;
 
-  /// The functions are called from the queue's thread.
-  NotificationQueue(ForgetEntry forget_entry, ForgetInode forget_inode);
+  /// The functions are called from the queue's thread, but for `forget_attributes`, which waits for
+  /// nobody and is called at once.
+  NotificationQueue(ForgetEntry forget_entry, ForgetInode forget_inode,
+                    ForgetInode forget_attributes);
   ~NotificationQueue() override;
   NotificationQueue(const NotificationQueue&) = delete;
   NotificationQueue& operator=(const NotificationQueue&) = delete;
 
   void forget_entry(NodeId parent, const Name& name) override;
   void forget_inode(NodeId node) override;
+  void forget_attributes(NodeId node) override { forget_attributes_(node); }
   /// Returns once everything queued before has been sent, or the queue was stopped. Not for threads
   /// that serve requests.
   void drain();
@@ -52,6 +55,7 @@ class NotificationQueue final : public KernelNotifier {
 
   ForgetEntry forget_entry_;
   ForgetInode forget_inode_;
+  ForgetInode forget_attributes_;
   Guarded<State> state_;
   std::condition_variable changed_;
   std::thread thread_;

@@ -21,6 +21,11 @@ OpenContent::OpenContent(const store::ContentId& id, std::shared_ptr<store::Obje
   leaves_.lock()->present.resize((id.size + store::kLeafBytes - 1) / store::kLeafBytes);
 }
 
+std::shared_ptr<const UniqueFd> OpenContent::object_of(const std::shared_ptr<OpenContent>& self) {
+  if (!self || !self->is_object()) return nullptr;
+  return {self, &self->object_};  // lives as long as the content
+}
+
 void OpenContent::mark_in_flight(Leaves& leaves, LeafRange range) {
   for (std::uint64_t leaf = range.first; leaf <= range.last; ++leaf) leaves.in_flight.insert(leaf);
 }
@@ -104,26 +109,37 @@ Result<void> OpenContent::Claim::fetch(store::Repository& repository) {
 OpenContents::OpenContents(std::vector<store::ObjectStore*> stores, std::size_t contents_max)
     : stores_(std::move(stores)), contents_max_(contents_max) {}
 
-Result<std::shared_ptr<OpenContent>> OpenContents::open(const store::ContentId& id) {
-  {
-    auto state = state_.lock();
-    const auto found = state->by_id.find(id);
-    if (found != state->by_id.end()) {
-      state->recent.splice(state->recent.begin(), state->recent, found->second);
-      return *found->second;
-    }
-  }
-  SATCHEL_ASSIGN(auto opened, open_anew(id));
-  return keep(std::move(opened));
+std::shared_ptr<OpenContent> OpenContents::find_recent(const store::ContentId& id) {
+  auto state = state_.lock();
+  const auto found = state->by_id.find(id);
+  if (found == state->by_id.end()) return nullptr;
+  state->recent.splice(state->recent.begin(), state->recent, found->second);
+  return *found->second;
 }
 
-Result<std::shared_ptr<OpenContent>> OpenContents::open_anew(const store::ContentId& id) {
+Result<std::shared_ptr<OpenContent>> OpenContents::open_object(const store::ContentId& id) {
   for (store::ObjectStore* const objects : stores_) {
     SATCHEL_ASSIGN(auto object, objects->open_object(id));
-    if (object) return std::make_shared<OpenContent>(id, std::move(*object));
+    if (object) return keep(std::make_shared<OpenContent>(id, std::move(*object)));
   }
+  return std::shared_ptr<OpenContent>();
+}
+
+Result<std::shared_ptr<OpenContent>> OpenContents::open(const store::ContentId& id) {
+  if (auto recent = find_recent(id)) return recent;
+  SATCHEL_ASSIGN(auto object, open_object(id));
+  if (object) return object;
   SATCHEL_ASSIGN(auto part, stores_.back()->open_part(id));
-  return std::make_shared<OpenContent>(id, std::move(part));
+  return keep(std::make_shared<OpenContent>(id, std::move(part)));
+}
+
+Result<std::shared_ptr<OpenContent>> OpenContents::find_object(const store::ContentId& id) {
+  if (auto recent = find_recent(id)) {
+    if (recent->is_object()) return recent;
+    if (!recent->is_complete_part()) return std::shared_ptr<OpenContent>();
+    forget(id);
+  }
+  return open_object(id);
 }
 
 std::shared_ptr<OpenContent> OpenContents::keep(std::shared_ptr<OpenContent> content) {

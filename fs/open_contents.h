@@ -34,6 +34,8 @@ class OpenContent {
   [[nodiscard]] bool is_object() const { return part_ == nullptr; }
   /// Every leaf is here, so that opening it anew gives an object.
   [[nodiscard]] bool is_complete_part() const { return part_ != nullptr && part_->is_whole(); }
+  /// The whole content as a file; null unless is_object().
+  static std::shared_ptr<const UniqueFd> object_of(const std::shared_ptr<OpenContent>& self);
   /// Bytes of leaves that are here stand at their own offset.
   [[nodiscard]] int fd() const { return part_ ? part_->fd() : object_.get(); }
 
@@ -95,6 +97,8 @@ class OpenContents {
 
   /// Errors: those of ObjectStore.
   Result<std::shared_ptr<OpenContent>> open(const store::ContentId& id);
+  /// As open(), but null if no store has it whole.
+  Result<std::shared_ptr<OpenContent>> find_object(const store::ContentId& id);
   /// The next open() looks anew.
   void forget(const store::ContentId& id);
 
@@ -104,7 +108,8 @@ class OpenContents {
     Recent recent;  // most recently used first
     std::unordered_map<store::ContentId, Recent::iterator> by_id;
   };
-  Result<std::shared_ptr<OpenContent>> open_anew(const store::ContentId& id);
+  std::shared_ptr<OpenContent> find_recent(const store::ContentId& id);
+  Result<std::shared_ptr<OpenContent>> open_object(const store::ContentId& id);
   std::shared_ptr<OpenContent> keep(std::shared_ptr<OpenContent> content);
 
   std::vector<store::ObjectStore*> stores_;

@@ -295,6 +295,15 @@ Result<void> Upper::remove_bytes(UpperId id) {
   return {};
 }
 
+bool Upper::has_writers(UpperId id) const {
+  // A read lease is refused while there are any.
+  const auto fd = open_bytes(id, O_RDONLY | O_NOATIME);
+  if (!fd) return fd.error().code != ENOENT;
+  if (::fcntl(fd->get(), F_SETLEASE, F_RDLCK) != 0) return true;
+  (void)::fcntl(fd->get(), F_SETLEASE, F_UNLCK);  // else closing does it
+  return false;
+}
+
 Result<UniqueFd> Upper::keep_bytes(UpperId id) {
   SATCHEL_ASSERT(is_scratch(id));
   const std::string name = bytes_name(id);

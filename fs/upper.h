@@ -112,6 +112,8 @@ class Upper {
   /// Errors: ENOENT (never created, or removed).
   Result<UniqueFd> open_bytes(UpperId id, int flags) const;
   Result<void> remove_bytes(UpperId id);
+  /// Somebody has the bytes of `id` open or mapped for writing, or that cannot be told.
+  [[nodiscard]] bool has_writers(UpperId id) const;
   /// The folder that holds the bytes of `id` (borrowed), and their name in it.
   [[nodiscard]] int bytes_folder(UpperId id) const;
   [[nodiscard]] static std::string bytes_name(UpperId id);

@@ -77,6 +77,10 @@ void View::set_notifier(KernelNotifier* notifier) {
   state_->notifier = notifier;
 }
 
+void View::set_backings(BackingRegistry* registry) {
+  state_->modes.set_registry(registry);
+}
+
 void View::set_explainer(Explainer explainer) {
   state_->explainer = std::move(explainer);
 }
@@ -89,7 +93,7 @@ Result<void> ViewState::require_writable() const {
 // The caller holds `names` exclusively, so only bytes and their times move meanwhile.
 void ViewState::put_live_row(store::MetadataBatch& batch, Inode& inode) const {
   const std::lock_guard lock(inode.live_mutex);
-  if (inode.row.has_own_bytes()) {
+  if (inode.row.has_own_bytes() && !inode.is_hot) {
     struct stat found {};
     if (::fstatat(upper->bytes_folder(inode.id), Upper::bytes_name(inode.id).c_str(), &found,
                   AT_SYMLINK_NOFOLLOW) == 0) {
@@ -109,6 +113,7 @@ Result<void> ViewState::flush(const std::vector<NodeRef>& nodes) {
     Inode& inode = *node->inode;
     {
       const std::lock_guard lock(inode.live_mutex);
+      catch_up(inode);
       if (!inode.is_dirty) continue;
     }
     if (inode.is_stored) {

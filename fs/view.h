@@ -46,6 +46,7 @@ struct NodeStat {
   std::uint64_t size = 0;
   std::uint64_t blocks = 0;  ///< of 512 bytes; true for sparse upper files
   Timestamp atime, mtime, ctime;
+  bool may_change_unseen = false;  ///< not to be remembered
 };
 /// A found or new name: the kernel holds one more look-up of `node` afterwards, to be given back by
 /// forget().
@@ -53,9 +54,13 @@ struct NodeReply {
   NodeId node{};
   NodeStat stat;
 };
+/// Names a file that the kernel reads and writes by itself (passthrough). Never 0.
+enum class BackingId : std::int32_t {};
+
 struct OpenReply {
   HandleId handle{};
-  bool keep_cache = false;  ///< pages that the kernel has of this inode are still right
+  bool keep_cache = false;           ///< pages that the kernel has of this inode are still right
+  std::optional<BackingId> backing;  ///< the kernel reads and writes this file by itself
 };
 
 /// Which fields setattr changes.
@@ -92,6 +97,19 @@ class KernelNotifier {
   virtual ~KernelNotifier() = default;
   virtual void forget_entry(NodeId parent, const Name& name) = 0;
   virtual void forget_inode(NodeId node) = 0;  ///< attributes and pages
+  /// Done when it returns.
+  virtual void forget_attributes(NodeId node) = 0;
+};
+
+/// Lets the kernel read and write files by itself. Thread-safe.
+class BackingRegistry {
+ public:
+  virtual ~BackingRegistry() = default;
+  /// `fd` is needed during the call only; opened with O_PATH will do. Errors: EPERM (not root),
+  /// ELOOP (its filesystem stands on another one), EOPNOTSUPP, ENOMEM.
+  virtual Result<BackingId> add(int fd) = 0;
+  /// What is open goes on.
+  virtual void remove(BackingId id) = 0;
 };
 
 /// Where bytes of base files come from. Thread-safe. See fs/content_fetch.h.
@@ -102,6 +120,8 @@ class ContentSource {
   /// EIO.
   virtual Result<std::size_t> read(const store::ContentId& id, std::uint64_t offset,
                                    std::span<std::byte> out) = 0;
+  /// A file with the whole content and nothing else, if there is one on this device. Errors: EIO.
+  virtual Result<std::shared_ptr<const UniqueFd>> find_file(const store::ContentId& id) = 0;
   /// Writes the whole content into `fd`, holes kept, by reflink or copy.
   virtual Result<void> copy_to(const store::ContentId& id, int fd) = 0;
   /// Bytes of a file that has just been committed become content of this device: takes `name` in
@@ -141,6 +161,8 @@ class View final : public store::LiveUpper {
                                             std::unique_ptr<Upper> upper);
   ~View() override;
   void set_notifier(KernelNotifier* notifier);
+  /// From now on the kernel reads and writes by itself what it can; null: no longer.
+  void set_backings(BackingRegistry* registry);
   /// Answers what user.satchel.KEY of a path says; empty: ENODATA. Called without any lock held.
   using Explainer = std::function<Result<std::string>(const RelativePath& path,
                                                       const NodeStat& stat, std::string_view key)>;
@@ -181,6 +203,8 @@ class View final : public store::LiveUpper {
                          const Caller& caller);
   Result<Created> create_unnamed(NodeId parent, mode_t mode, int flags,
                                  const Caller& caller);  ///< O_TMPFILE
+  /// Errors besides: ESTALE (the kernel still uses other bytes for `node`, whose name has a new
+  /// node by now: to be looked up again).
   Result<OpenReply> open_file(NodeId node, int flags);
   Result<std::size_t> read(HandleId handle, std::uint64_t offset, std::span<std::byte> out);
   /// `append`: at the end, whatever `offset` says. `kill_suid`: clear suid and sgid.

@@ -29,7 +29,7 @@ std::uint16_t without_privileges(std::uint16_t mode) {
 
 }  // namespace
 
-NodeStat ViewState::stat_of_inode(Inode& inode) {
+NodeStat ViewState::stat_of_inode(Inode& inode) const {
   const InodeRow& row = inode.row;
   NodeStat stat{.ino = store::inode_number(row.file_id),
                 .mode = type_bits(row.kind) | row.mode,
@@ -46,11 +46,13 @@ NodeStat ViewState::stat_of_inode(Inode& inode) {
   }
   const std::lock_guard lock(inode.live_mutex);
   if (row.has_own_bytes()) note_blocks(inode);
+  catch_up(inode);
   stat.size = row.live.size;
   stat.blocks = row.live.blocks;
   stat.atime = row.live.atime;
   stat.mtime = row.live.mtime;
   stat.ctime = row.live.ctime;
+  stat.may_change_unseen = inode.is_hot;
   return stat;
 }
 
@@ -119,7 +121,10 @@ void ViewState::forget_atime(NodeId id) {
 Result<NodeStat> View::get_attributes(NodeId id) {
   const std::shared_lock lock(state_->names);
   SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
-  return state_->stat_of(*node);
+  SATCHEL_ASSIGN(NodeStat stat, state_->stat_of(*node));
+  // The kernel knows another node by that name, and tells this one nothing of changes there.
+  if (node->id != id) stat.may_change_unseen = true;
+  return stat;
 }
 
 Result<std::string> View::read_link(NodeId id) {
@@ -141,7 +146,7 @@ Result<NodeStat> View::set_attributes(NodeId id, std::optional<HandleId> handle,
     if (handle) {
       // A file without a name has no other way to it.
       SATCHEL_ASSIGN(const auto file, state_->handles.file(*handle));
-      node = state_->table.pin(*file->node);
+      node = state_->table.pin(file->node());
     } else {
       SATCHEL_ASSIGN(node, state_->require(id));
     }
@@ -177,7 +182,9 @@ Result<NodeStat> View::set_attributes(NodeId id, std::optional<HandleId> handle,
     edit->ctime = row_change.now();
     SATCHEL_TRY(row_change.commit());
   }
-  return state_->stat_of(*node);
+  SATCHEL_ASSIGN(NodeStat stat, state_->stat_of(*node));
+  if (node->id != id) stat.may_change_unseen = true;  // as in get_attributes()
+  return stat;
 }
 
 Result<void> ViewState::kill_privileges(Node& node, bool kill_suid) {

@@ -1,4 +1,4 @@
-// Open files: reading, writing, and making it last.
+// Open files as the daemon serves them: reading, writing, and making it last.
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -32,10 +32,6 @@ Result<std::size_t> pwrite_some(int fd, Bytes bytes, std::uint64_t offset) {
     done += static_cast<std::size_t>(written);
   }
   return done;
-}
-
-bool needs_bytes(int flags) {
-  return (flags & O_TRUNC) != 0 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
 /// Flags of fallocate(2), and whether the file may grow.
@@ -77,118 +73,13 @@ Result<void> allocate(int fd, const AllocationFlags& how, std::uint64_t offset,
 
 }  // namespace
 
-Result<OpenReply> ViewState::open_node(NodeRef node, int flags) {
-  auto handle = std::make_shared<FileHandle>();
-  handle->flags = flags;
-  {
-    const std::shared_lock lock(names);
-    if (node->kind != store::Kind::kFile) {
-      return errno_answer(node->is_directory() ? EISDIR : ENXIO);
-    }
-    if (!node->inode) {
-      SATCHEL_ASSIGN(const auto located, base_entry(*node));
-      handle->content = located.entry.content;
-    }
-    handle->node = std::move(node);
-  }
-  Node& opened = *handle->node;
-  const HandleId id = handles.add(std::move(handle));
-  if (needs_bytes(flags)) {
-    if (auto emptied = truncate(opened, 0, /*kill_suid=*/true); !emptied) {
-      handles.remove_file(id);
-      return std::move(emptied).error();
-    }
-  }
-  return OpenReply{.handle = id, .keep_cache = !needs_bytes(flags)};
-}
-
-Result<OpenReply> View::open_file(NodeId id, int flags) {
-  if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0) {
-    SATCHEL_TRY(state_->require_writable());
-  }
-  NodeRef node;
-  {
-    const std::shared_lock lock(state_->names);
-    SATCHEL_ASSIGN(node, state_->require(id));
-    if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0) {
-      SATCHEL_TRY(state_->check_change(*node));
-    }
-  }
-  return state_->open_node(std::move(node), flags);
-}
-
-Result<View::Created> View::create(NodeId parent, const Name& name, mode_t mode, int flags,
-                                   const Caller& caller) {
-  SATCHEL_TRY(state_->require_writable());
-  NodeRef node;
-  Created created;
-  {
-    const std::unique_lock lock(state_->names);
-    SATCHEL_ASSIGN(const NodeRef directory, state_->require_directory(parent));
-    if (directory->is_removed) return errno_answer(ENOENT);
-    SATCHEL_ASSIGN(const auto existing, state_->find_child(*directory, name));
-    if (existing && (flags & O_EXCL) != 0) return errno_answer(EEXIST);
-    if (existing) {
-      // Somebody was faster, and without O_EXCL that is as good.
-      SATCHEL_ASSIGN(node, state_->node_of(*directory, name, *existing));
-    } else {
-      SATCHEL_TRY(state_->check_rules(*directory, name, store::Kind::kFile));
-      SATCHEL_ASSIGN(InodeRow row, state_->new_row(*directory, store::Kind::kFile, mode, caller,
-                                                   state_->context.clock.now()));
-      if ((flags & O_ACCMODE) != O_RDONLY) row.content.reset();  // written to at once, most often
-      row.is_scratch = state_->discards(*directory, name);
-      SATCHEL_ASSIGN(node, state_->add_child(*directory, name, std::move(row)));
-      flags &= ~O_TRUNC;
-    }
-    SATCHEL_ASSIGN(created.node, state_->reply_with(state_->table.pin(*node)));
-  }
-  auto opened = state_->open_node(std::move(node), flags);
-  if (!opened) {
-    forget(created.node.node, 1);
-    return std::move(opened).error();
-  }
-  created.open = *opened;
-  return created;
-}
-
-Result<View::Created> View::create_unnamed(NodeId parent, mode_t mode, int flags,
-                                           const Caller& caller) {
-  SATCHEL_TRY(state_->require_writable());
-  NodeRef node;
-  Created created;
-  {
-    const std::unique_lock lock(state_->names);
-    SATCHEL_ASSIGN(const NodeRef directory, state_->require_directory(parent));
-    if (directory->is_removed) return errno_answer(ENOENT);
-    SATCHEL_ASSIGN(InodeRow row, state_->new_row(*directory, store::Kind::kFile, mode, caller,
-                                                 state_->context.clock.now()));
-    row.names = 0;
-    // It has no name, so it is discarded where any name would be.
-    row.is_scratch = state_->discards(*directory, Name::checked("tmpfile"));
-    Change change(*state_);
-    SATCHEL_ASSIGN(const Change::Edit* added, change.add(std::move(row), /*is_stored=*/false));
-    const std::shared_ptr<Inode> inode = added->inode;
-    SATCHEL_TRY(change.commit());
-    inode->is_linkable = (flags & O_EXCL) == 0;
-    node = state_->table.for_upper(inode, nullptr, {});
-    SATCHEL_ASSIGN(created.node, state_->reply_with(state_->table.pin(*node)));
-  }
-  auto opened = state_->open_node(std::move(node), flags & ~(O_TRUNC | O_EXCL));
-  if (!opened) {
-    forget(created.node.node, 1);
-    return std::move(opened).error();
-  }
-  created.open = *opened;
-  return created;
-}
-
 Result<std::size_t> View::read(HandleId id, std::uint64_t offset, std::span<std::byte> out) {
   SATCHEL_ASSIGN(const auto handle, state_->handles.file(id));
   if (!handle->is_readable()) return errno_answer(EBADF);
   SATCHEL_ASSIGN(const auto readable, state_->readable_bytes(*handle));
   if ((handle->flags & O_NOATIME) == 0 && !out.empty()) {
     const std::shared_lock lock(state_->names);
-    state_->touch_atime(*handle->node, handle->node->inode.get());
+    state_->touch_atime(handle->node(), handle->node().inode.get());
   }
   if (readable.own.fd) return pread_all(readable.own.fd->get(), out, offset);
   if (offset >= readable.content.size) return std::size_t{0};
@@ -201,10 +92,11 @@ Result<std::size_t> View::write(HandleId id, std::uint64_t offset, Bytes bytes, 
   if (!handle->is_writable()) return errno_answer(EBADF);
   if (bytes.empty()) return std::size_t{0};
   SATCHEL_ASSIGN(const auto own, state_->writable_bytes(*handle));
-  SATCHEL_TRY(state_->kill_privileges(*handle->node, kill_suid));
+  SATCHEL_TRY(state_->kill_privileges(handle->node(), kill_suid));
   const std::lock_guard io_lock(own.inode->io_mutex);
   if (append) {
     const std::lock_guard live_lock(own.inode->live_mutex);
+    state_->catch_up(*own.inode);
     offset = own.inode->row.live.size;
   }
   if (offset > kOffsetMax - bytes.size()) return errno_answer(EFBIG);
@@ -216,9 +108,10 @@ Result<std::size_t> View::write(HandleId id, std::uint64_t offset, Bytes bytes, 
   return written;
 }
 
-Result<void> ViewState::truncate(Node& node, std::uint64_t size, bool kill_suid) {
+Result<void> ViewState::truncate(Node& asked, std::uint64_t size, bool kill_suid) {
   if (size > kOffsetMax) return errno_answer(EFBIG);
   for (;;) {
+    Node& node = asked.current();
     SATCHEL_ASSIGN(const auto inode,
                    own_bytes(node, size == 0 ? CopyUp::kNothing : CopyUp::kContent));
     SATCHEL_TRY(kill_privileges(node, kill_suid));
@@ -246,7 +139,7 @@ Result<void> View::sync_file(HandleId id, bool data_only) {
   bool has_bytes = false;
   {
     const std::shared_lock lock(state_->names);
-    inode = handle->node->inode;
+    inode = handle->node().inode;
     if (!inode) return {};  // the base is durable
     has_bytes = inode->row.has_own_bytes();
   }
@@ -270,7 +163,7 @@ Result<void> View::sync_file(HandleId id, bool data_only) {
   if (!data_only || has_bytes) {
     const std::unique_lock lock(state_->names);
     std::vector<NodeRef> node;
-    node.push_back(state_->table.pin(*handle->node));
+    node.push_back(state_->table.pin(handle->node()));
     SATCHEL_TRY(state_->flush(node));
   }
   return state_->upper->sync();
@@ -294,7 +187,7 @@ Result<void> View::fallocate(HandleId id, FallocateMode mode, std::uint64_t offs
   if (offset > kOffsetMax || length > kOffsetMax - offset) return errno_answer(EFBIG);
   const AllocationFlags how = flags_of(mode);
   SATCHEL_ASSIGN(const auto own, state_->writable_bytes(*handle));
-  SATCHEL_TRY(state_->kill_privileges(*handle->node, /*kill_suid=*/false));
+  SATCHEL_TRY(state_->kill_privileges(handle->node(), /*kill_suid=*/false));
   const std::lock_guard io_lock(own.inode->io_mutex);
   SATCHEL_TRY(allocate(own.fd->get(), how, offset, length));
   const Timestamp now = state_->context.clock.now();
@@ -348,7 +241,7 @@ Result<std::size_t> View::copy_range(HandleId from_id, std::uint64_t from_offset
     return errno_answer(EFBIG);
   }
   SATCHEL_ASSIGN(const auto own, state_->writable_bytes(*to));
-  SATCHEL_TRY(state_->kill_privileges(*to->node, /*kill_suid=*/false));
+  SATCHEL_TRY(state_->kill_privileges(to->node(), /*kill_suid=*/false));
   SATCHEL_ASSIGN(const auto readable, state_->readable_bytes(*from));
   std::vector<std::byte> buffer;
   std::size_t known = 0;
@@ -370,19 +263,6 @@ Result<std::size_t> View::copy_range(HandleId from_id, std::uint64_t from_offset
   const std::lock_guard live_lock(own.inode->live_mutex);
   state_->note_write(*own.inode, to_offset + copied, now);
   return copied;
-}
-
-void View::release(HandleId id) {
-  {
-    const auto handle = state_->handles.remove_file(id);
-    if (!handle) return;
-    const std::lock_guard lock(handle->mutex);
-    if (handle->inode) {
-      const std::lock_guard live_lock(handle->inode->live_mutex);
-      ViewState::note_blocks(*handle->inode);
-    }
-  }
-  state_->settle();
 }
 
 }  // namespace satchel::fs

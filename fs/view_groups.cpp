@@ -55,7 +55,7 @@ class UnrestSearch {
   /// A writer of a base file has not written yet: the first write gives it an inode.
   Result<void> find_writers(const RelativePath& root) {
     for (const auto& file : view_.handles.files()) {
-      const Node& node = *file->node;
+      const Node& node = file->node();
       if (!file->is_writable() || node.is_removed) continue;
       if (node.inode) {
         writers_.insert(node.inode->id);
@@ -66,6 +66,8 @@ class UnrestSearch {
         found_.push_back({*path, Unrest::Cause::kOpenForWriting});
       }
     }
+    view_.cool_all();
+    for (const NodeRef& node : view_.hot_nodes()) writers_.insert(node->inode->id);
     return {};
   }
 

@@ -121,6 +121,12 @@ Error no_such_row() {
 Result<store::SealedUpper> View::seal() {
   SATCHEL_TRY(state_->require_writable());
   const std::unique_lock lock(state_->names);
+  state_->cool_all();
+  for (const NodeRef& node : state_->hot_nodes()) {
+    const std::lock_guard live_lock(node->inode->live_mutex);
+    node->inode->row.live.data_generation = state_->upper->generation();
+    node->inode->is_dirty = true;
+  }
   SATCHEL_TRY(state_->flush_all());
   store::SealedUpper sealed;
   const UpperBase base = state_->upper->base();
@@ -157,7 +163,7 @@ Result<bool> View::is_unchanged_since(store::UpperId id, store::Generation gener
   // A writer that has changed bytes and not yet said so holds the io_mutex.
   const std::lock_guard io_lock(inode->io_mutex);
   const std::lock_guard live_lock(inode->live_mutex);
-  return inode->is_stored && inode->row.live.data_generation <= generation;
+  return inode->is_stored && !inode->is_hot && inode->row.live.data_generation <= generation;
 }
 
 Result<View::Counts> View::counts() {

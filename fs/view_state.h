@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "fs/entry_row.h"
 #include "fs/handle_table.h"
 #include "fs/inode_table.h"
+#include "fs/open_modes.h"
 #include "fs/switch_plan.h"
 #include "fs/upper.h"
 #include "fs/view.h"
@@ -70,6 +72,7 @@ struct ViewState {
   mutable std::shared_mutex names;
   InodeTable table;
   HandleTable handles;
+  OpenModes modes;
   CopyUpQueue copy_ups;
   ChangeWatches watches;
   std::atomic<KernelNotifier*> notifier = nullptr;
@@ -79,6 +82,12 @@ struct ViewState {
   std::shared_ptr<const BaseTree> base;
   std::uint32_t epoch = 1;
   SealedPlaces sealed;  ///< of the last seal; ∝ change
+
+  // Nodes of hot inodes, which stay though the kernel forgets them, and in which order those are to
+  // be tried whose last writer was closed.
+  std::mutex hot_mutex;
+  std::unordered_map<UpperId, NodeRef> hot;
+  std::deque<UpperId> closed;
 
   // When base files were read last: kept while the kernel knows them.
   std::mutex atimes_mutex;
@@ -115,7 +124,7 @@ struct ViewState {
 
   // Attributes (view_attributes.cpp).
   Result<NodeStat> stat_of(Node& node);
-  static NodeStat stat_of_inode(Inode& inode);
+  NodeStat stat_of_inode(Inode& inode) const;
   NodeStat stat_of_entry(NodeId id, const store::LocatedEntry& located, std::uint32_t names);
   Result<NodeReply> reply_with(NodeRef node);
   void touch_atime(Node& node, Inode* inode);
@@ -157,8 +166,8 @@ struct ViewState {
   enum class CopyUp : std::uint8_t { kContent, kNothing };
   /// The inode of `node` with bytes of its own. If it has none yet, they are a copy of its content
   /// or, if nothing of that is going to be left, an empty file.
-  Result<std::shared_ptr<Inode>> own_bytes(Node& node, CopyUp what);
-  Result<void> truncate(Node& node, std::uint64_t size, bool kill_suid);
+  Result<std::shared_ptr<Inode>> own_bytes(Node& asked, CopyUp what);
+  Result<void> truncate(Node& asked, std::uint64_t size, bool kill_suid);
   struct Bytes {
     std::shared_ptr<Inode> inode;
     std::shared_ptr<const UniqueFd> fd;
@@ -171,11 +180,29 @@ struct ViewState {
     store::ContentId content;
   };
   Result<Readable> readable_bytes(FileHandle& handle);
-  Result<OpenReply> open_node(NodeRef node, int flags);
+  /// Opens the node that the kernel knows as `id`.
+  Result<OpenReply> open_node(NodeId id, int flags);
+  /// The names of the changed file `id` lead to a new node: the kernel uses other bytes for this
+  /// one.
+  Result<void> replace_node(NodeId id);
   Result<void> kill_privileges(Node& node, bool kill_suid);
   /// Marks that bytes change now. live_mutex is held.
   void note_write(Inode& inode, std::uint64_t end, const Timestamp& now) const;
   static void note_blocks(Inode& inode);
+
+  // Bytes that the kernel writes by itself (view_hot.cpp).
+  /// One more open file of `node` is going to be written unseen. True if what the kernel remembers
+  /// of its attributes has to go. `names` is held.
+  bool heat(Node& node);
+  /// One such file less. No lock is held.
+  void release_writer(Inode& inode);
+  /// Brings size and times of a hot inode up to its bytes. live_mutex is held.
+  void catch_up(Inode& inode) const;
+  /// Ends the heat of all inodes whose bytes nobody can write any more. `names` may be held.
+  void cool_all();
+  /// The node of the hot inode `id`, if it is hot no longer. hot_mutex is held.
+  NodeRef try_to_cool(UpperId id);
+  [[nodiscard]] std::vector<NodeRef> hot_nodes();
 
   // Rows that are behind memory. `names` is held exclusively.
   Result<void> flush(const std::vector<NodeRef>& nodes);

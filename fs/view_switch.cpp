@@ -68,8 +68,10 @@ class Switcher {
     std::set<UpperId> written;
     const auto files = view_.handles.files();
     for (const auto& file : files) {
-      if (file->is_writable() && file->node->inode) written.insert(file->node->inode->id);
+      if (file->node().inode && keeps_bytes(*file)) written.insert(file->node().inode->id);
     }
+    view_.cool_all();
+    for (const NodeRef& node : view_.hot_nodes()) written.insert(node->inode->id);
     SATCHEL_ASSIGN(SwitchPlan plan, plan_switch({.upper = *view_.upper,
                                                  .old_base = *view_.base,
                                                  .snapshot = *snapshot_,
@@ -84,6 +86,13 @@ class Switcher {
     return {};
   }
 
+  /// The file cannot become the base's while this is open: it may be written; or the next writer
+  /// would find the kernel using other bytes, and have to replace a node that NFS has a handle of.
+  bool keeps_bytes(const FileHandle& file) const {
+    const bool is_exported = view_.context.nodes != nullptr;
+    return file.is_writable() || (is_exported && view_.modes.is_passed(file.opened->id));
+  }
+
   void follow(const SwitchPlan& plan, const std::vector<std::shared_ptr<FileHandle>>& files) {
     keep_positions(plan);
     view_.upper->set_base({.root = change_.base_root,
@@ -93,13 +102,14 @@ class Switcher {
     ++view_.epoch;
     view_.sealed = {};
     follow_made(plan);
-    set_bytes_aside(plan);
+    for (const auto& [id, content] : plan.adopted) adopted_ids_.insert(id);
     for (const auto& [id, row] : plan.kept) follow_kept(id, row, files);
     for (const SwitchPlan::Dropped& dropped : plan.dropped) follow_dropped(dropped, files);
     // What is in a removed directory before the directory: the way to it leads through it.
     for (auto changed = changed_.rbegin(); changed != changed_.rend(); ++changed) {
       follow_changed(*changed);
     }
+    set_bytes_aside(plan);
     const NodeRef root = view_.table.root();
     inodes_.insert(root->id);
   }
@@ -131,13 +141,17 @@ class Switcher {
     }
   }
 
-  /// Out of the way of a new file of the same number, until adopt() without the lock.
+  /// Out of the way of a new file of the same number, until adopt() without the lock. What somebody
+  /// can still write to becomes no content: a mapping that was made through an earlier mount.
   void set_bytes_aside(const SwitchPlan& plan) {
     for (const auto& [id, content] : plan.adopted) {
+      if (view_.upper->has_writers(id)) {
+        (void)view_.upper->remove_bytes(id);  // else an orphan: found at the next open
+        continue;
+      }
       const int folder = view_.upper->bytes_folder(id);
       const std::string name = Upper::bytes_name(id);
       const std::string aside = name + ".adopted";
-      adopted_ids_.insert(id);
       if (::renameat(folder, name.c_str(), folder, aside.c_str()) == 0) {
         adopted_.push_back({.folder = folder, .name = aside, .content = content});
       }
@@ -149,7 +163,8 @@ class Switcher {
     inode.is_retired = true;
     for (const auto& file : files) {
       const std::lock_guard lock(file->mutex);
-      if (file->node->inode.get() != &inode && file->inode.get() != &inode) continue;
+      if (file->node().inode.get() != &inode && file->inode.get() != &inode) continue;
+      if (inode.row.has_own_bytes()) view_.modes.rename_source(file->opened->id, content);
       file->content = content;
       file->inode.reset();
       file->bytes.reset();

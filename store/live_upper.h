@@ -88,7 +88,8 @@ class LiveUpper {
   virtual Result<SealedUpper> seal() = 0;
   /// The bytes of a changed file, open for reading; may change while they are read.
   virtual Result<UniqueFd> read(UpperId id) = 0;
-  /// Nothing was written to the file since the seal of `generation`.
+  /// Nothing was written to the file since the seal of `generation`. False also if that cannot be
+  /// told: the kernel may write to it by itself.
   virtual Result<bool> is_unchanged_since(UpperId id, Generation generation) = 0;
   /// Durable on return. Descriptors that are open keep the content they have. The kernel is told of
   /// every name that changed.

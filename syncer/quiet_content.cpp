@@ -91,8 +91,10 @@ Result<QuietContent> store_quiet_content(store::LiveUpper& upper, store::UpperId
       auto unchanged = upper.is_unchanged_since(id, generation);
       if (!unchanged && !is_gone(unchanged.error())) return std::move(unchanged).error();
       const bool is_unchanged = unchanged && *unchanged;
-      // It was written after the seal: equal times tell only if the last write is some time ago.
-      const bool has_rested = !readings.empty() && readings.back().after == reading.before;
+      // It was written after the seal, or may be written unseen: equal times tell only if the last
+      // write is some time ago, and of a store through a mapping they need not tell at all.
+      const bool has_rested = !readings.empty() && readings.back().after == reading.before &&
+                              readings.back().content == reading.content;
       if (is_unchanged || has_rested) {
         return QuietContent{QuietContent::State::kQuiet, *reading.content};
       }

@@ -37,55 +37,28 @@
 #include <string>
 #include <vector>
 
+#include "test/mount/differential_answer.h"
+#include "test/mount/differential_operands.h"
+#include "test/mount/differential_side.h"
+
 namespace {
 
-/// What a system call said, in a form that can be compared and printed.
-struct Answer {
-  long result = 0;
-  int error = 0;
-  std::string detail;
-  friend bool operator==(const Answer&, const Answer&) = default;
-};
-std::ostream& operator<<(std::ostream& out, const Answer& answer) {
-  out << answer.result;
-  if (answer.error != 0) out << " (" << std::strerror(answer.error) << ")";
-  if (!answer.detail.empty()) out << " [" << answer.detail.substr(0, 400) << "]";
-  return out;
-}
-Answer answer_of(long result, std::string detail = {}) {
-  return {result < 0 ? -1 : result, result < 0 ? errno : 0,
-          result < 0 ? std::string() : std::move(detail)};
-}
+using satchel::test::Answer;
+using satchel::test::answer_of;
+using satchel::test::bytes_of;
+using satchel::test::describe;
+using satchel::test::digest;
+using satchel::test::kReadBytes;
+using satchel::test::MappedPage;
+using satchel::test::Operands;
+using satchel::test::read_at;
+using satchel::test::Side;
 
-std::string describe(const struct stat& s) {
-  std::ostringstream out;
-  out << std::oct << s.st_mode << std::dec << " n" << s.st_nlink << " u" << s.st_uid << " g"
-      << s.st_gid;
-  if (!S_ISDIR(s.st_mode)) out << " s" << s.st_size;
-  if (S_ISCHR(s.st_mode) || S_ISBLK(s.st_mode)) out << " r" << s.st_rdev;
-  return out.str();
-}
-
-std::string digest(const char* bytes, std::size_t length) {
-  std::uint64_t value =
-      1469598103934665603U;  // FNV-1a: equal bytes give equal digests, which is all that is asked
-  for (std::size_t i = 0; i < length; ++i)
-    value = (value ^ static_cast<unsigned char>(bytes[i])) * 1099511628211U;
-  return std::to_string(length) + ":" + std::to_string(value);
-}
-
-/// One of the two trees, with the descriptors that are open in it.
-struct Side {
-  int root = -1;
-  std::array<int, 8> files{};
-  Side() { files.fill(-1); }
-};
-
-class Run {
+class Run : private Operands {
  public:
   Run(const std::string& view, const std::string& plain, int process, std::uint64_t seed,
       bool plant_bug)
-      : random_(seed * 1000003U + static_cast<std::uint64_t>(process)),
+      : Operands(seed * 1000003U + static_cast<std::uint64_t>(process)),
         process_(process),
         plant_bug_(plant_bug) {
     const std::string name = "p" + std::to_string(process);
@@ -98,51 +71,19 @@ class Run {
       }
     }
     // Names that the trees had at the start take part too.
-    collect_names("", 0);
+    collect_names(plain_.root, "", 0);
   }
 
   bool run(long operations) {
     for (done_ = 0; done_ < operations; ++done_) {
       if (!step()) return false;
     }
+    std::cout << "process " << process_ << ": " << old_reads_
+              << " reads of what was there when the file was opened\n";
     return same_trees();
   }
 
  private:
-  std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
-  mode_t random_mode() { return static_cast<mode_t>(below(07777 + 1)); }
-  bool chance(unsigned percent) { return below(100) < percent; }
-
-  void collect_names(const std::string& folder, int depth) {
-    const int fd = openat(plain_.root, folder.empty() ? "." : folder.c_str(),
-                          O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;
-    DIR* listing = fdopendir(fd);
-    std::set<std::string> names;
-    while (const dirent* item = readdir(listing)) names.insert(item->d_name);
-    closedir(listing);
-    for (const std::string& name : names) {
-      if (name == "." || name == "..") continue;
-      const std::string path = folder.empty() ? name : folder + "/" + name;
-      known_.push_back(path);
-      if (depth < 4) collect_names(path, depth + 1);
-    }
-  }
-
-  std::string any_path() {
-    static const char* const kNames[] = {"a", "b",    "c",   "d",  "e",
-                                         "f", "long", "x y", "\n", "\xff\xfe"};
-    if (!known_.empty() && chance(25)) return known_[below(known_.size())];
-    std::string path;
-    const std::uint64_t depth = 1 + below(3);
-    for (std::uint64_t i = 0; i < depth; ++i) {
-      std::string name = kNames[below(std::size(kNames))];
-      if (name == "long") name = std::string(chance(90) ? 255 : 256, 'l');
-      path += (i > 0 ? "/" : "") + name;
-    }
-    return path;
-  }
-
   using Call = std::function<Answer(Side&)>;
   bool both(const std::string& what, const Call& call) {
     Answer on_view = call(view_);
@@ -161,15 +102,16 @@ class Run {
   }
 
   bool step() {
-    static constexpr std::array<bool (Run::*)(), 30> kSteps = {
-        &Run::open_file,    &Run::open_file,      &Run::open_file,      &Run::write_file,
-        &Run::write_file,   &Run::read_file,      &Run::truncate_file,  &Run::close_file,
-        &Run::make_folder,  &Run::make_folder,    &Run::remove_folder,  &Run::remove_file,
-        &Run::rename_path,  &Run::rename_path,    &Run::rename_path,    &Run::link_path,
-        &Run::symlink_path, &Run::make_node,      &Run::change_mode,    &Run::change_owner,
-        &Run::change_times, &Run::set_attribute,  &Run::get_attributes, &Run::allocate,
-        &Run::copy_range,   &Run::list_folder,    &Run::stat_path,      &Run::temporary_file,
-        &Run::map_file,     &Run::as_another_user};
+    static constexpr std::array<bool (Run::*)(), 35> kSteps = {
+        &Run::open_file,     &Run::open_file,       &Run::open_file,      &Run::write_file,
+        &Run::write_file,    &Run::read_file,       &Run::truncate_file,  &Run::close_file,
+        &Run::make_folder,   &Run::make_folder,     &Run::remove_folder,  &Run::remove_file,
+        &Run::rename_path,   &Run::rename_path,     &Run::rename_path,    &Run::link_path,
+        &Run::symlink_path,  &Run::make_node,       &Run::change_mode,    &Run::change_owner,
+        &Run::change_times,  &Run::set_attribute,   &Run::get_attributes, &Run::allocate,
+        &Run::copy_range,    &Run::list_folder,     &Run::stat_path,      &Run::temporary_file,
+        &Run::map_file,      &Run::as_another_user, &Run::keep_page,      &Run::store_in_page,
+        &Run::store_in_page, &Run::store_in_page,   &Run::write_to_suid};
     const auto which = kSteps[below(kSteps.size())];
     return (this->*which)();
   }
@@ -187,38 +129,31 @@ class Run {
                                      O_RDWR | O_CREAT | O_APPEND,
                                      O_RDONLY | O_DIRECTORY,
                                      O_RDONLY | O_NOFOLLOW};
-    const std::string path = any_path();
+    // The same file in several ways at once is where the bytes behind it can differ.
+    if (path_opened_.empty() || chance(60)) path_opened_ = any_path();
+    const std::string path = path_opened_;
     const int flags = kFlags[below(std::size(kFlags))] | O_CLOEXEC | O_NONBLOCK;
     const mode_t mode = random_mode() | S_IRUSR | S_IWUSR;
     const std::size_t slot = below(view_.files.size());
-    return both("open " + path + " flags " + std::to_string(flags) + " mode " +
-                    std::to_string(mode) + " slot " + std::to_string(slot),
-                [&](Side& side) {
-                  if (side.files[slot] >= 0) close(side.files[slot]);
-                  side.files[slot] = openat(side.root, path.c_str(), flags, mode);
-                  struct stat s {};
-                  std::string detail;
-                  if (side.files[slot] >= 0 && fstat(side.files[slot], &s) == 0)
-                    detail = describe(s);
-                  const long result = side.files[slot] >= 0 ? 0 : -1;
-                  if (side.files[slot] >= 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode)) {
-                    close(side.files[slot]);
-                    side.files[slot] = -1;
-                  }
-                  return answer_of(result, detail);
-                });
-  }
-  std::string random_bytes() {
-    static constexpr std::size_t kLengths[] = {0, 1, 100, 4096, 5000, 70000};
-    std::string bytes(kLengths[below(std::size(kLengths))], '\0');
-    const auto seed = static_cast<char>(below(255));
-    for (std::size_t i = 0; i < bytes.size(); ++i)
-      bytes[i] = static_cast<char>(static_cast<std::size_t>(seed) + i * 7 + i / 251);
-    return bytes;
-  }
-  off_t random_offset() {
-    static constexpr off_t kOffsets[] = {0, 1, 4095, 4096, 10000, 65536, 200000, 1 << 20};
-    return kOffsets[below(std::size(kOffsets))];
+    bytes_at_open_[slot].reset();
+    const bool is_open =
+        both("open " + path + " flags " + std::to_string(flags) + " mode " + std::to_string(mode) +
+                 " slot " + std::to_string(slot),
+             [&](Side& side) {
+               if (side.files[slot] >= 0) close(side.files[slot]);
+               side.files[slot] = openat(side.root, path.c_str(), flags, mode);
+               struct stat s {};
+               std::string detail;
+               if (side.files[slot] >= 0 && fstat(side.files[slot], &s) == 0) detail = describe(s);
+               const long result = side.files[slot] >= 0 ? 0 : -1;
+               if (side.files[slot] >= 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode)) {
+                 close(side.files[slot]);
+                 side.files[slot] = -1;
+               }
+               return answer_of(result, detail);
+             });
+    if ((flags & O_ACCMODE) == O_RDONLY) bytes_at_open_[slot] = bytes_of(plain_.files[slot]);
+    return is_open;
   }
   bool write_file() {
     const std::size_t slot = below(view_.files.size());
@@ -239,16 +174,24 @@ class Run {
                   return answer_of(result, fstat(side.files[slot], &s) == 0 ? describe(s) : "");
                 });
   }
+  /// A view may show a descriptor that was opened for reading what was there at open; nothing else.
   bool read_file() {
     const std::size_t slot = below(view_.files.size());
     const off_t offset = random_offset();
-    return both(
-        "read slot " + std::to_string(slot) + " at " + std::to_string(offset), [&](Side& side) {
-          std::vector<char> bytes(100000);
-          const long result = pread(side.files[slot], bytes.data(), bytes.size(), offset);
-          return answer_of(
-              result, result > 0 ? digest(bytes.data(), static_cast<std::size_t>(result)) : "");
-        });
+    const auto& at_open = bytes_at_open_[slot];
+    const std::string what = "read slot " + std::to_string(slot) + " at " + std::to_string(offset);
+    const Answer on_view = read_at(view_.files[slot], offset);
+    if (at_open && on_view.error == 0) {
+      const std::string old =
+          at_open->substr(std::min(at_open->size(), static_cast<std::size_t>(offset)), kReadBytes);
+      const bool is_old = on_view == Answer{static_cast<long>(old.size()), 0,
+                                            old.empty() ? "" : digest(old.data(), old.size())};
+      if (is_old && on_view != read_at(plain_.files[slot], offset)) {
+        ++old_reads_;
+        return true;
+      }
+    }
+    return both(what, [&](Side& side) { return read_at(side.files[slot], offset); });
   }
   bool truncate_file() {
     const off_t size = random_offset();
@@ -503,6 +446,42 @@ class Run {
       return answer_of(synced);
     });
   }
+  /// A shared mapping that outlives the descriptor that it was made from.
+  bool keep_page() {
+    const std::size_t slot = below(view_.files.size()), page = below(view_.pages.size());
+    return both("map slot " + std::to_string(slot) + " as page " + std::to_string(page),
+                [&](Side& side) { return answer_of(side.pages[page].map(side.files[slot])); });
+  }
+  /// Whoever reads the file or its size sees the store.
+  bool store_in_page() {
+    const std::size_t page = below(view_.pages.size()), at = below(MappedPage::kBytes);
+    const auto value = static_cast<char>(below(256));
+    return both("store in page " + std::to_string(page) + " at " + std::to_string(at),
+                [&](Side& side) {
+                  return Answer{side.pages[page].store(at, value) ? 1 : 0, 0, ""};
+                }) &&
+           read_file();
+  }
+  /// Bits set while the file is open for writing go with the next write of somebody else.
+  bool write_to_suid() {
+    const std::size_t slot = below(view_.files.size());
+    const mode_t mode = random_mode() | S_ISUID | S_ISGID;
+    const bool as_root = chance(30);
+    return both("chmod slot " + std::to_string(slot) + " " + std::to_string(mode) + ", write as " +
+                    (as_root ? "root" : "another"),
+                [&](Side& side) {
+                  const int fd = side.files[slot];
+                  struct stat s {};
+                  if (fstat(fd, &s) != 0 || !S_ISREG(s.st_mode)) return answer_of(-1);
+                  if (fchmod(fd, mode) != 0) return answer_of(-1);
+                  if (!as_root) setfsuid(500);
+                  const long written = pwrite(fd, "bits", 4, 10);
+                  const int error = errno;
+                  setfsuid(0);
+                  errno = error;
+                  return answer_of(written, fstat(fd, &s) == 0 ? describe(s) : "");
+                });
+  }
   bool as_another_user() {
     const std::string path = any_path();
     const uid_t uid = static_cast<uid_t>(1 + below(2)) * 500;
@@ -554,9 +533,9 @@ class Run {
       if (plain_.files[slot] >= 0) close(plain_.files[slot]);
       view_.files[slot] = plain_.files[slot] = -1;
     }
-    known_.clear();
-    collect_names("", -100);
-    for (const std::string& path : known_) {
+    forget_known();
+    collect_names(plain_.root, "", -100);
+    for (const std::string& path : known()) {
       if (!stat_of(path)) return false;
       if (!both("content " + path, [&](Side& side) {
             struct stat s {};
@@ -581,13 +560,13 @@ class Run {
     return true;
   }
 
-  std::mt19937_64 random_;
   int process_;
   bool plant_bug_;
   Side view_, plain_;
-  std::vector<std::string> known_;
   std::vector<std::string> trace_;
-  long done_ = 0;
+  std::string path_opened_;
+  std::array<std::optional<std::string>, 8> bytes_at_open_;
+  long done_ = 0, old_reads_ = 0;
 };
 
 }  // namespace

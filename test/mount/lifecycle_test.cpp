@@ -83,7 +83,7 @@ TEST_SUITE("mount/lifecycle") {
     Place view(fixture.folder("mnt").text);
     view.write("new", "x", O_WRONLY | O_CREAT);
     CHECK(fixture.status_number("requests_create") == 1);
-    CHECK(fixture.status_number("requests_write") == 1);
+    CHECK(fixture.status_number("requests_release") == 1);
     CHECK(fixture.status_number("dirty_files") == 1);
     CHECK(fixture.call("flush"));
     CHECK(fixture.call("nonsense").error().code == ENOSYS);

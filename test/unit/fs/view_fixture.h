@@ -29,6 +29,7 @@ class MemoryContents final : public ContentSource {
 
   Result<std::size_t> read(const store::ContentId& id, std::uint64_t offset,
                            std::span<std::byte> out) override;
+  Result<std::shared_ptr<const UniqueFd>> find_file(const store::ContentId& id) override;
   Result<void> copy_to(const store::ContentId& id, int fd) override;
   Result<void> adopt(const store::ContentId& id, int directory_fd, const char* name) override;
 
@@ -51,6 +52,7 @@ class RecordingNotifier final : public KernelNotifier {
  public:
   void forget_entry(NodeId parent, const Name& name) override;
   void forget_inode(NodeId node) override;
+  void forget_attributes(NodeId node) override;
   std::vector<std::string> entries;
   std::vector<NodeId> inodes;
 };

@@ -1,0 +1,126 @@
+// Hot inodes: the kernel writes their bytes by itself, so size, times and the need to hash them are
+// found out from the file in upper/.
+//
+// A mapping outlives the descriptor that it was made from, and the kernel says nothing of it. So an
+// inode stays hot until a read lease on its file is granted, which is refused while anybody has it
+// open or mapped for writing. The daemon alone opens files in upper/, so nobody can come between
+// the lease and the end of the heat.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "fs/view_state.h"
+
+namespace satchel::fs {
+namespace {
+
+/// More than one file is closed at a time, so what is mapped for long does not keep others waiting.
+constexpr std::size_t kTriesAtRelease = 2;
+
+Result<struct stat> look_at(const Upper& upper, UpperId id) {
+  struct stat found {};
+  if (::fstatat(upper.bytes_folder(id), Upper::bytes_name(id).c_str(), &found,
+                AT_SYMLINK_NOFOLLOW) != 0) {
+    return errno_answer(errno);
+  }
+  return found;
+}
+
+}  // namespace
+
+bool ViewState::heat(Node& node) {
+  Inode& inode = *node.inode;
+  const std::lock_guard hot_lock(hot_mutex);
+  const bool is_new = !hot.contains(inode.id);
+  if (is_new) hot.emplace(inode.id, table.pin(node));
+  const std::lock_guard lock(inode.live_mutex);
+  ++inode.unseen_writers;
+  if (inode.is_hot) return false;
+  // What differs from now on was written past the daemon.
+  if (const auto found = look_at(*upper, inode.id)) {
+    inode.row.bytes_mtime = Timestamp::from(found->st_mtim);
+    inode.bytes_atime = Timestamp::from(found->st_atim);
+  }
+  inode.is_hot = true;
+  inode.was_hot = true;
+  return true;
+}
+
+void ViewState::catch_up(Inode& inode) const {
+  if (!inode.is_hot) return;
+  const auto found = look_at(*upper, inode.id);
+  if (!found) return;
+  LiveFields live = inode.row.live;
+  live.size = static_cast<std::uint64_t>(found->st_size);
+  live.blocks = static_cast<std::uint64_t>(found->st_blocks);
+  const Timestamp mtime = Timestamp::from(found->st_mtim);
+  if (mtime != inode.row.bytes_mtime) {
+    inode.row.bytes_mtime = mtime;
+    live.mtime = mtime;
+    live.ctime = std::max(live.ctime, mtime);
+    live.data_generation = upper->generation();
+  }
+  const Timestamp atime = Timestamp::from(found->st_atim);
+  if (atime != inode.bytes_atime) {
+    inode.bytes_atime = atime;
+    live.atime = atime;
+  }
+  if (live == inode.row.live) return;
+  inode.row.live = live;
+  inode.is_dirty = true;
+}
+
+NodeRef ViewState::try_to_cool(UpperId id) {
+  const auto found = hot.find(id);
+  if (found == hot.end()) return {};
+  Inode& inode = *found->second->inode;
+  const std::lock_guard lock(inode.live_mutex);
+  if (inode.unseen_writers > 0 || !inode.bytes.expired()) return {};
+  if (upper->has_writers(id)) return {};
+  catch_up(inode);
+  // Where times do not tell of stores through a mapping, nothing else would.
+  inode.row.live.data_generation = upper->generation();
+  inode.is_dirty = true;
+  inode.is_hot = false;
+  NodeRef cooled = std::move(found->second);
+  hot.erase(found);
+  return cooled;
+}
+
+void ViewState::release_writer(Inode& inode) {
+  std::vector<NodeRef> cooled;  // unpinned after the lock
+  const std::lock_guard hot_lock(hot_mutex);
+  {
+    const std::lock_guard lock(inode.live_mutex);
+    SATCHEL_ASSERT(inode.unseen_writers > 0);
+    if (--inode.unseen_writers > 0) return;
+  }
+  closed.push_back(inode.id);
+  for (std::size_t tries = std::min(kTriesAtRelease, closed.size()); tries > 0; --tries) {
+    const UpperId id = closed.front();
+    closed.pop_front();
+    cooled.push_back(try_to_cool(id));
+    if (!cooled.back() && hot.contains(id)) closed.push_back(id);
+  }
+}
+
+void ViewState::cool_all() {
+  std::vector<NodeRef> cooled;  // as above
+  const std::lock_guard hot_lock(hot_mutex);
+  for (const UpperId id : std::exchange(closed, {})) {
+    cooled.push_back(try_to_cool(id));
+    if (!cooled.back() && hot.contains(id)) closed.push_back(id);
+  }
+}
+
+std::vector<NodeRef> ViewState::hot_nodes() {
+  const std::lock_guard hot_lock(hot_mutex);
+  std::vector<NodeRef> nodes;
+  for (const auto& [id, node] : hot) nodes.push_back(table.pin(*node));
+  return nodes;
+}
+
+}  // namespace satchel::fs

@@ -1,0 +1,272 @@
+// Opening, making and closing files: which bytes an open file uses, and whether the kernel may use
+// them by itself.
+
+#include <fcntl.h>
+
+#include "fs/change.h"
+#include "fs/content_fetch.h"
+#include "fs/view_state.h"
+
+namespace satchel::fs {
+namespace {
+
+bool needs_bytes(int flags) {
+  return (flags & O_TRUNC) != 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
+/// What an open file of a node reads and writes.
+struct OpenBytes {
+  std::shared_ptr<Inode> inode;  ///< null: an entry of the base
+  bool are_own = false;
+  bool are_scratch = false;
+  store::ContentId content;  ///< if they are not its own
+  friend bool operator==(const OpenBytes&, const OpenBytes&) = default;
+};
+
+Result<OpenBytes> bytes_to_open(ViewState& view, Node& node) {
+  if (node.kind != store::Kind::kFile) {
+    return errno_answer(node.is_directory() ? EISDIR : ENXIO);
+  }
+  if (!node.inode) {
+    SATCHEL_ASSIGN(const auto located, view.base_entry(node));
+    return OpenBytes{.inode = nullptr, .content = located.entry.content};
+  }
+  const InodeRow& row = node.inode->row;
+  return OpenBytes{.inode = node.inode,
+                   .are_own = row.has_own_bytes(),
+                   .are_scratch = row.is_scratch,
+                   .content = row.content.value_or(store::ContentId{})};
+}
+
+/// One open(2). What takes long (a content may have to be hashed, or copied up) is done without
+/// locks, and counts only if nothing has changed when it is over.
+class Opening {
+ public:
+  Opening(ViewState& view, NodeId id, int flags)
+      : view_(view), id_(id), handle_(std::make_shared<FileHandle>()) {
+    handle_->flags = flags;
+  }
+
+  Result<OpenReply> run() {
+    for (;;) {
+      SATCHEL_TRY(prepare());
+      SATCHEL_ASSIGN(const bool is_open, open_as_prepared());
+      if (is_open) break;
+    }
+    if (is_newly_hot_) {
+      if (KernelNotifier* const notifier = view_.notifier.load()) notifier->forget_attributes(id_);
+    }
+    return reply_;
+  }
+
+ private:
+  Result<NodeRef> find_node() {
+    SATCHEL_ASSIGN(NodeRef node, view_.require(id_));
+    // Another node answers for it: the kernel has to look the name up again.
+    if (node->id != id_) return errno_answer(ESTALE);
+    return node;
+  }
+
+  Result<void> prepare() {
+    NodeRef node;
+    {
+      const std::shared_lock lock(view_.names);
+      SATCHEL_ASSIGN(node, find_node());
+      SATCHEL_ASSIGN(bytes_, bytes_to_open(view_, *node));
+    }
+    content_file_.reset();
+    if (bytes_.are_own || !view_.modes.passes() || view_.modes.is_served(id_)) return {};
+    SATCHEL_ASSIGN(content_file_, view_.context.contents.find_file(bytes_.content));
+    if (!handle_->is_writable()) return {};
+    // The kernel does not say when it writes first, so the copy is made now; unless the content has
+    // to be fetched for it, which the first write may never ask for.
+    const bool is_here = content_file_ || bytes_.content.size <= kSmallContentBytes;
+    if (!is_here) return {};
+    SATCHEL_TRY(view_.own_bytes(*node, ViewState::CopyUp::kContent));
+    const std::shared_lock lock(view_.names);
+    SATCHEL_ASSIGN(bytes_, bytes_to_open(view_, *node));
+    return {};
+  }
+
+  /// The bytes that the kernel may use by itself.
+  [[nodiscard]] std::optional<BackingSource> source() const {
+    if (bytes_.are_own) {
+      if (bytes_.are_scratch) return std::nullopt;  // they may move
+      return bytes_.inode->id;
+    }
+    // Before the first write the node of a passed content is replaced, and an NFS handle with it.
+    const bool is_exported = view_.context.nodes != nullptr;
+    if (handle_->is_writable() || !content_file_ || is_exported) return std::nullopt;
+    return bytes_.content;
+  }
+
+  Result<std::shared_ptr<const UniqueFd>> file_to_register() {
+    if (!bytes_.are_own) return content_file_;
+    // O_PATH: a descriptor that counts as no writer (view_hot.cpp).
+    SATCHEL_ASSIGN(auto fd, view_.upper->open_bytes(bytes_.inode->id, O_PATH));
+    return std::make_shared<const UniqueFd>(std::move(fd));
+  }
+
+  /// False: prepare anew.
+  Result<bool> open_as_prepared() {
+    OpenModes::Mode mode;
+    {
+      const std::shared_lock lock(view_.names);
+      SATCHEL_ASSIGN(NodeRef node, find_node());
+      SATCHEL_ASSIGN(const OpenBytes now, bytes_to_open(view_, *node));
+      if (now != bytes_) return false;
+      SATCHEL_ASSIGN(mode, view_.modes.open(id_, source(), [this] { return file_to_register(); }));
+      if (mode.way != OpenModes::Way::kElsewhere) {
+        note_open(*node, mode);
+        handle_->content = bytes_.content;
+        handle_->opened = std::move(node);
+        reply_.handle = view_.handles.add(handle_);
+        return true;
+      }
+    }
+    SATCHEL_TRY(view_.replace_node(id_));
+    return errno_answer(ESTALE);
+  }
+
+  void note_open(Node& node, const OpenModes::Mode& mode) {
+    if (mode.way == OpenModes::Way::kServed) {
+      reply_.keep_cache = !bytes_.inode || !bytes_.inode->was_hot;
+      return;
+    }
+    reply_.backing = mode.backing;
+    if (handle_->is_writable()) {
+      is_newly_hot_ = view_.heat(node);
+      handle_->heated = node.inode;
+    } else if ((handle_->flags & O_NOATIME) == 0) {
+      // When it reads is not seen, so to open is to read.
+      view_.touch_atime(node, node.inode.get());
+    }
+  }
+
+  ViewState& view_;
+  NodeId id_;
+  std::shared_ptr<FileHandle> handle_;
+  OpenBytes bytes_;
+  std::shared_ptr<const UniqueFd> content_file_;
+  bool is_newly_hot_ = false;
+  OpenReply reply_;
+};
+
+}  // namespace
+
+Result<OpenReply> ViewState::open_node(NodeId id, int flags) {
+  if (needs_bytes(flags)) {
+    NodeRef node;
+    {
+      const std::shared_lock lock(names);
+      SATCHEL_ASSIGN(node, require(id));
+    }
+    SATCHEL_TRY(truncate(*node, 0, /*kill_suid=*/true));
+  }
+  return Opening(*this, id, flags).run();
+}
+
+Result<void> ViewState::replace_node(NodeId id) {
+  {
+    const std::unique_lock lock(names);
+    SATCHEL_ASSIGN(const NodeRef node, require(id));
+    if (node->id != id) return {};  // another thread was faster
+    table.supersede(*node);
+  }
+  if (KernelNotifier* const to = notifier.load()) to->forget_inode(id);
+  return {};
+}
+
+Result<OpenReply> View::open_file(NodeId id, int flags) {
+  if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0) {
+    SATCHEL_TRY(state_->require_writable());
+    const std::shared_lock lock(state_->names);
+    SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
+    SATCHEL_TRY(state_->check_change(*node));
+  }
+  return state_->open_node(id, flags);
+}
+
+Result<View::Created> View::create(NodeId parent, const Name& name, mode_t mode, int flags,
+                                   const Caller& caller) {
+  SATCHEL_TRY(state_->require_writable());
+  NodeRef node;
+  Created created;
+  {
+    const std::unique_lock lock(state_->names);
+    SATCHEL_ASSIGN(const NodeRef directory, state_->require_directory(parent));
+    if (directory->is_removed) return errno_answer(ENOENT);
+    SATCHEL_ASSIGN(const auto existing, state_->find_child(*directory, name));
+    if (existing && (flags & O_EXCL) != 0) return errno_answer(EEXIST);
+    if (existing) {
+      // Somebody was faster, and without O_EXCL that is as good.
+      SATCHEL_ASSIGN(node, state_->node_of(*directory, name, *existing));
+    } else {
+      SATCHEL_TRY(state_->check_rules(*directory, name, store::Kind::kFile));
+      SATCHEL_ASSIGN(InodeRow row, state_->new_row(*directory, store::Kind::kFile, mode, caller,
+                                                   state_->context.clock.now()));
+      if ((flags & O_ACCMODE) != O_RDONLY) row.content.reset();  // written to at once, most often
+      row.is_scratch = state_->discards(*directory, name);
+      SATCHEL_ASSIGN(node, state_->add_child(*directory, name, std::move(row)));
+      flags &= ~O_TRUNC;
+    }
+    SATCHEL_ASSIGN(created.node, state_->reply_with(state_->table.pin(*node)));
+  }
+  auto opened = state_->open_node(created.node.node, flags);
+  if (!opened) {
+    forget(created.node.node, 1);
+    return std::move(opened).error();
+  }
+  created.open = *opened;
+  created.node.stat.may_change_unseen = opened->backing.has_value();
+  return created;
+}
+
+Result<View::Created> View::create_unnamed(NodeId parent, mode_t mode, int flags,
+                                           const Caller& caller) {
+  SATCHEL_TRY(state_->require_writable());
+  NodeRef node;
+  Created created;
+  {
+    const std::unique_lock lock(state_->names);
+    SATCHEL_ASSIGN(const NodeRef directory, state_->require_directory(parent));
+    if (directory->is_removed) return errno_answer(ENOENT);
+    SATCHEL_ASSIGN(InodeRow row, state_->new_row(*directory, store::Kind::kFile, mode, caller,
+                                                 state_->context.clock.now()));
+    row.names = 0;
+    // It has no name, so it is discarded where any name would be.
+    row.is_scratch = state_->discards(*directory, Name::checked("tmpfile"));
+    Change change(*state_);
+    SATCHEL_ASSIGN(const Change::Edit* added, change.add(std::move(row), /*is_stored=*/false));
+    const std::shared_ptr<Inode> inode = added->inode;
+    SATCHEL_TRY(change.commit());
+    inode->is_linkable = (flags & O_EXCL) == 0;
+    node = state_->table.for_upper(inode, nullptr, {});
+    SATCHEL_ASSIGN(created.node, state_->reply_with(state_->table.pin(*node)));
+  }
+  auto opened = state_->open_node(created.node.node, flags & ~(O_TRUNC | O_EXCL));
+  if (!opened) {
+    forget(created.node.node, 1);
+    return std::move(opened).error();
+  }
+  created.open = *opened;
+  created.node.stat.may_change_unseen = opened->backing.has_value();
+  return created;
+}
+
+void View::release(HandleId id) {
+  {
+    const auto handle = state_->handles.remove_file(id);
+    if (!handle) return;
+    state_->modes.close(handle->opened->id);
+    const std::lock_guard lock(handle->mutex);
+    if (handle->heated) state_->release_writer(*handle->heated);
+    if (handle->inode) {
+      const std::lock_guard live_lock(handle->inode->live_mutex);
+      ViewState::note_blocks(*handle->inode);
+    }
+  }
+  state_->settle();
+}
+
+}  // namespace satchel::fs

@@ -1,0 +1,27 @@
+// A shared mapping of a file's first page, which a store may find gone.
+#pragma once
+
+#include <cstddef>
+
+namespace satchel::test {
+
+/// Unmaps at the end. Stores from one thread of the process at a time.
+class MappedPage {
+ public:
+  static constexpr std::size_t kBytes = 4096;
+
+  MappedPage() = default;
+  MappedPage(const MappedPage&) = delete;
+  MappedPage& operator=(const MappedPage&) = delete;
+  ~MappedPage();
+
+  /// Maps the page of `fd` in place of what was mapped; -1 and errno if that is refused.
+  int map(int fd);
+  /// False: nothing is mapped, or the file has become too short (SIGBUS).
+  bool store(std::size_t at, char value);
+
+ private:
+  char* bytes_ = nullptr;
+};
+
+}  // namespace satchel::test
