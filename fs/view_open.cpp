@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include "base/fault_point.h"
 #include "fs/change.h"
 #include "fs/content_fetch.h"
 #include "fs/view_state.h"
@@ -115,6 +116,7 @@ class Opening {
       SATCHEL_ASSIGN(NodeRef node, find_node());
       SATCHEL_ASSIGN(const OpenBytes now, bytes_to_open(view_, *node));
       if (now != bytes_) return false;
+      if (handle_->is_writable()) SATCHEL_TRY(fault_point("upper.open_for_writing"));
       SATCHEL_ASSIGN(mode, view_.modes.open(id_, source(), [this] { return file_to_register(); }));
       if (mode.way != OpenModes::Way::kElsewhere) {
         note_open(*node, mode);

@@ -17,7 +17,7 @@ import time
 
 import satchel_e2e as e2e
 
-POINTS = ("upper.create", "upper.write", "upper.rename", "upper.copy_up", "upper.base_switch",
+POINTS = ("upper.create", "upper.open_for_writing", "upper.rename", "upper.copy_up", "upper.base_switch",
           "pack.write", "pack.fsync", "pack.rename", "ref.write", "ref.fsync", "ref.link")
 BASE_FILES = ("home/ada/base003", "home/ada/base007", "home/ada/base011", "etc/base004", "etc/base008")
 
