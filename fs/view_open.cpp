@@ -175,7 +175,7 @@ Result<void> ViewState::replace_node(NodeId id) {
     if (node->id != id) return {};  // another thread was faster
     table.supersede(*node);
   }
-  if (KernelNotifier* const to = notifier.load()) to->forget_inode(id);
+  if (KernelNotifier* const to = notifier.load()) to->forget_attributes(id);
   return {};
 }
 
