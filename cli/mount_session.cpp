@@ -138,7 +138,7 @@ class MountSession {
     if (auto made = fs::Scratch::make(options_.scratch_parent, scratch_name(), log_)) {
       scratch_.emplace(*std::move(made));
       SATCHEL_ASSIGN(UniqueFd folder, scratch_->open());
-      upper->use_scratch(std::move(folder));
+      upper->use_scratch(std::move(folder), random_);
     }
     const RootId base = upper->base().root;
     SATCHEL_ASSIGN(view_, fs::View::open(context, base, std::move(upper)));

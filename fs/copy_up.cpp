@@ -14,6 +14,8 @@
 namespace satchel::fs {
 namespace {
 
+constexpr std::size_t kSpillStepBytes = 1U << 20U;
+
 /// Keeps others from copying the same file up at the same time.
 class CopyUpTurn {
  public:
@@ -56,10 +58,29 @@ Result<Holding> holding_of(ViewState& view, Node& node) {
                  .content = located.entry.content};
 }
 
+/// Scratch memory has no room for it.
+Result<void> copy_content_spilled(ViewState& view, const store::ContentId& content, UpperId id,
+                                  int fd) {
+  if (::ftruncate(fd, 0) != 0) return file_error({}, "free scratch memory");
+  SATCHEL_ASSIGN(const auto spill, view.upper->spill(id, fd));
+  std::vector<std::byte> buffer(kSpillStepBytes);
+  for (std::uint64_t done = 0; done < content.size;) {
+    SATCHEL_ASSIGN(const std::size_t count, view.context.contents.read(content, done, buffer));
+    SATCHEL_ASSIGN(const std::size_t written, spill->write(done, std::span(buffer).first(count)));
+    if (written < count || count == 0) return Error{.code = ENOSPC, .sat = Sat::kNoSpace};
+    done += count;
+  }
+  return {};
+}
+
 /// Makes `fd` hold `content`, and both outlast a power cut: else an append to a base file could
 /// cost what was in it before.
 Result<void> copy_content(ViewState& view, const store::ContentId& content, UpperId id, int fd) {
-  SATCHEL_TRY(view.context.contents.copy_to(content, fd));
+  auto copied = view.context.contents.copy_to(content, fd);
+  if (!copied && copied.error().code == ENOSPC && view.upper->is_scratch(id)) {
+    copied = copy_content_spilled(view, content, id, fd);
+  }
+  SATCHEL_TRY(copied);
   SATCHEL_TRY(fsync_at_fault_point("upper.copy_up.fsync", fd));
   return view.upper->sync_bytes_folder(id);
 }
@@ -160,7 +181,11 @@ void ViewState::note_write(Inode& inode, std::uint64_t end, const Timestamp& now
   inode.is_dirty = true;
 }
 
-void ViewState::note_blocks(Inode& inode) {
+void ViewState::note_blocks(Inode& inode) const {
+  if (const auto spill = upper ? upper->find_spill(inode.id) : nullptr) {
+    inode.row.live.blocks = spill->blocks();
+    return;
+  }
   const auto open = inode.bytes.lock();
   struct stat found {};
   if (!open || ::fstat(open->get(), &found) != 0) return;

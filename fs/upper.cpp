@@ -22,6 +22,7 @@ constexpr std::string_view kGenerationKey = "generation";
 constexpr std::string_view kCleanKey = "clean";
 /// Numbers are reserved by the block, so that most creates need no write for theirs.
 constexpr std::uint64_t kNumbersReserved = 4096;
+constexpr std::size_t kCopyStepBytes = 1U << 20U;
 
 std::string key_in(UpperId directory, std::string_view rest) {
   std::string key = encode_key(directory);
@@ -45,14 +46,13 @@ Result<UpperBase> decode_base(std::string_view value) {
   return base;
 }
 
-Result<void> copy_sparse(int from, int to, std::uint64_t size) {
-  if (::ftruncate(to, static_cast<off_t>(size)) != 0) {
-    return file_error({}, "make room for a changed file");
-  }
+/// Calls write(offset, bytes) for what is no hole.
+template <typename Write>
+Result<void> copy_data(int from, std::uint64_t size, const Write& write) {
   std::uint64_t position = 0;
   return store::visit_sparse_file(from, size,
                                   {.data = [&](Bytes bytes) -> Result<void> {
-                                     SATCHEL_TRY(pwrite_all(to, bytes, position));
+                                     SATCHEL_TRY(write(position, bytes));
                                      position += bytes.size();
                                      return {};
                                    },
@@ -60,6 +60,37 @@ Result<void> copy_sparse(int from, int to, std::uint64_t size) {
                                      position += bytes;
                                      return {};
                                    }});
+}
+
+Result<std::uint64_t> size_of(int fd) {
+  struct stat found {};
+  if (::fstat(fd, &found) != 0) return file_error({}, "look at a changed file");
+  return static_cast<std::uint64_t>(found.st_size);
+}
+
+Result<void> copy_sparse(int from, int to) {
+  SATCHEL_ASSIGN(const std::uint64_t size, size_of(from));
+  if (::ftruncate(to, static_cast<off_t>(size)) != 0) {
+    return file_error({}, "make room for a changed file");
+  }
+  return copy_data(from, size,
+                   [&](std::uint64_t at, Bytes bytes) { return pwrite_all(to, bytes, at); });
+}
+
+Result<void> copy_spilled(const SpillFile& from, int to) {
+  if (::ftruncate(to, static_cast<off_t>(from.size())) != 0) {
+    return file_error({}, "make room for a changed file");
+  }
+  std::vector<std::byte> buffer(kCopyStepBytes);
+  for (std::uint64_t done = 0; done < from.size();) {
+    const auto data = from.seek(done, SEEK_DATA);
+    if (!data) break;  // the rest is a hole
+    done = *data;
+    SATCHEL_ASSIGN(const std::size_t count, from.read(done, buffer));
+    SATCHEL_TRY(pwrite_all(to, Bytes(buffer).first(count), done));
+    done += count;
+  }
+  return {};
 }
 
 Result<std::optional<std::uint64_t>> get_number(const MetadataDb& db, store::Family family,
@@ -268,12 +299,47 @@ int Upper::bytes_folder(UpperId id) const {
 }
 
 bool Upper::is_scratch(UpperId id) const {
-  return scratch_.valid() && scratch_ids_.lock_shared()->contains(id);
+  return scratch_.valid() && scratch_files_.lock_shared()->contains(id);
+}
+
+void Upper::use_scratch(UniqueFd folder, Random& random) {
+  scratch_ = std::move(folder);
+  cipher_ = std::make_unique<SectorCipher>(random);
+}
+
+std::shared_ptr<SpillFile> Upper::find_spill(UpperId id) const {
+  if (!scratch_.valid()) return nullptr;
+  const auto files = scratch_files_.lock_shared();
+  const auto found = files->find(id);
+  return found == files->end() ? nullptr : found->second;
+}
+
+Result<std::shared_ptr<SpillFile>> Upper::spill(UpperId id, int fd) {
+  SATCHEL_ASSERT(is_scratch(id) && !find_spill(id));
+  SATCHEL_ASSIGN(const std::uint64_t number, next_number());
+  SATCHEL_ASSIGN(std::shared_ptr<SpillFile> made, SpillFile::make(files_.get(), *cipher_, number));
+  SATCHEL_ASSIGN(const std::uint64_t size, size_of(fd));
+  SATCHEL_TRY(made->resize(size));
+  SATCHEL_TRY(copy_data(fd, size, [&](std::uint64_t at, Bytes bytes) -> Result<void> {
+    SATCHEL_ASSIGN(const std::size_t written, made->write(at, bytes));
+    if (written < bytes.size()) return Error{.code = ENOSPC, .sat = Sat::kNoSpace};
+    return {};
+  }));
+  if (::ftruncate(fd, 0) != 0) return file_error({}, "free scratch memory");
+  scratch_files_.lock()->insert_or_assign(id, made);
+  log_->debug("scratch memory is full: spilled id={} bytes={}", id, size);
+  return made;
+}
+
+void Upper::forget_scratch(UpperId id) {
+  scratch_files_.lock()->erase(id);
 }
 
 Result<UniqueFd> Upper::create_bytes(UpperId id, Place place) {
   const std::string name = bytes_name(id);
-  if (place == Place::kScratch && scratch_.valid()) scratch_ids_.lock()->insert(id);
+  if (place == Place::kScratch && scratch_.valid()) {
+    scratch_files_.lock()->insert_or_assign(id, nullptr);
+  }
   UniqueFd fd(::openat(bytes_folder(id), name.c_str(),
                        O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.valid()) return file_error({}, "make a changed file");
@@ -291,7 +357,7 @@ Result<void> Upper::remove_bytes(UpperId id) {
   if (::unlinkat(bytes_folder(id), bytes_name(id).c_str(), 0) != 0 && errno != ENOENT) {
     return file_error({}, "remove a changed file");
   }
-  if (scratch_.valid()) scratch_ids_.lock()->erase(id);
+  if (scratch_.valid()) forget_scratch(id);
   return {};
 }
 
@@ -309,19 +375,21 @@ Result<UniqueFd> Upper::keep_bytes(UpperId id) {
   const std::string name = bytes_name(id);
   const int folder = folders_[id % kFolders].get();
   SATCHEL_ASSIGN(const UniqueFd from, open_bytes(id, O_RDONLY));
-  struct stat found {};
-  if (::fstat(from.get(), &found) != 0) return file_error({}, "look at a changed file");
+  const auto spill_file = find_spill(id);
   UniqueFd kept(
       ::openat(folder, name.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!kept.valid()) return file_error({}, "make a changed file");
-  auto copied = copy_sparse(from.get(), kept.get(), static_cast<std::uint64_t>(found.st_size));
+  auto copied =
+      spill_file ? copy_spilled(*spill_file, kept.get()) : copy_sparse(from.get(), kept.get());
   if (copied) copied = fsync_fd(kept.get());
   if (copied) copied = fsync_directory(folder);
   if (!copied) {
     (void)::unlinkat(folder, name.c_str(), 0);  // the error that counts is the copy's
     return std::move(copied).error();
   }
-  SATCHEL_TRY(remove_bytes(id));
+  if (::unlinkat(scratch_.get(), name.c_str(), 0) != 0) {
+    return file_error({}, "remove a scratch file");
+  }
   return kept;
 }
 

@@ -9,12 +9,14 @@
 #include <optional>
 #include <shared_mutex>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "base/guarded.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/unique_fd.h"
+#include "fs/spill_file.h"
 #include "fs/upper_rows.h"
 #include "store/metadata_db.h"
 
@@ -100,15 +102,23 @@ class Upper {
 
   /// A folder in memory for bytes that are to go with the process. To be called before the first
   /// create_bytes(); without it they are in upper/ like others.
-  void use_scratch(UniqueFd folder) { scratch_ = std::move(folder); }
+  void use_scratch(UniqueFd folder, Random& random);
   enum class Place : std::uint8_t { kUpper, kScratch };
   /// An empty file for the bytes of `id`, open for reading and writing. An older one is replaced.
   Result<UniqueFd> create_bytes(UpperId id, Place place = Place::kUpper);
   /// The bytes of `id` are in the scratch folder.
   [[nodiscard]] bool is_scratch(UpperId id) const;
-  /// Copies the bytes of `id` out of the scratch folder; durable on return. What is open for the
-  /// old file stays with it. Nobody writes to it meanwhile.
+  /// Moves the bytes of `id`, open as `fd`, from the scratch folder to the disk, where nobody else
+  /// can read them; the file in the folder is empty then. Nobody uses them meanwhile. Errors:
+  /// those of SpillFile; then all is as it was.
+  Result<std::shared_ptr<SpillFile>> spill(UpperId id, int fd);
+  /// Where they are then; null: they are in the folder, or no scratch file's.
+  [[nodiscard]] std::shared_ptr<SpillFile> find_spill(UpperId id) const;
+  /// Copies the bytes of `id` to upper/; durable on return. What is open for the old file stays
+  /// with it, and it stays scratch until forget_scratch(). Nobody writes to it meanwhile.
   Result<UniqueFd> keep_bytes(UpperId id);
+  /// The bytes that were kept are the ones that count.
+  void forget_scratch(UpperId id);
   /// Errors: ENOENT (never created, or removed).
   Result<UniqueFd> open_bytes(UpperId id, int flags) const;
   Result<void> remove_bytes(UpperId id);
@@ -143,7 +153,10 @@ class Upper {
   UniqueFd files_;
   std::vector<UniqueFd> folders_;
   UniqueFd scratch_;
-  Guarded<std::unordered_set<UpperId>, std::shared_mutex> scratch_ids_;
+  /// Which bytes are scratch; null: in the folder.
+  Guarded<std::unordered_map<UpperId, std::shared_ptr<SpillFile>>, std::shared_mutex>
+      scratch_files_;
+  std::unique_ptr<SectorCipher> cipher_;
   const Log* log_;
   mutable std::mutex mutex_;  // base_, next_number_, reserved_
   UpperBase base_;

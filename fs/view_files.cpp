@@ -20,57 +20,6 @@ constexpr std::size_t kCopyStepBytes = 1U << 20U;
 constexpr std::size_t kCopyRangeBytesMax = 64U << 20U;
 constexpr auto kOffsetMax = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
 
-/// As much as goes; an error only if that is nothing.
-Result<std::size_t> pwrite_some(int fd, Bytes bytes, std::uint64_t offset) {
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t written =
-        ::pwrite(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0 && done == 0) return file_error({}, "write to a changed file");
-    if (written <= 0) break;
-    done += static_cast<std::size_t>(written);
-  }
-  return done;
-}
-
-/// Flags of fallocate(2), and whether the file may grow.
-struct AllocationFlags {
-  int flags = 0;
-  bool grows = false;
-};
-AllocationFlags flags_of(FallocateMode mode) {
-  switch (mode) {
-    case FallocateMode::kAllocate:
-      return {.flags = 0, .grows = true};
-    case FallocateMode::kKeepSize:
-      return {.flags = FALLOC_FL_KEEP_SIZE};
-    case FallocateMode::kPunchHole:
-      return {.flags = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE};
-    case FallocateMode::kZeroRange:
-      return {.flags = FALLOC_FL_ZERO_RANGE, .grows = true};
-    case FallocateMode::kZeroRangeKeepSize:
-      return {.flags = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE};
-  }
-  return {};
-}
-
-/// Where the filesystem below cannot zero a range (tmpfs), a hole and an allocation do the same.
-Result<void> allocate(int fd, const AllocationFlags& how, std::uint64_t offset,
-                      std::uint64_t length) {
-  const auto start = static_cast<off_t>(offset);
-  const auto bytes = static_cast<off_t>(length);
-  if (::fallocate(fd, how.flags, start, bytes) == 0) return {};
-  if (errno == EOPNOTSUPP && (how.flags & FALLOC_FL_ZERO_RANGE) != 0) {
-    const int keep_size = how.flags & FALLOC_FL_KEEP_SIZE;
-    if (::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, bytes) == 0 &&
-        ::fallocate(fd, keep_size, start, bytes) == 0) {
-      return {};
-    }
-  }
-  return file_error({}, "allocate in a changed file");
-}
-
 }  // namespace
 
 Result<std::size_t> View::read(HandleId id, std::uint64_t offset, std::span<std::byte> out) {
@@ -81,7 +30,7 @@ Result<std::size_t> View::read(HandleId id, std::uint64_t offset, std::span<std:
     const std::shared_lock lock(state_->names);
     state_->touch_atime(handle->node(), handle->node().inode.get());
   }
-  if (readable.own.fd) return pread_all(readable.own.fd->get(), out, offset);
+  if (readable.own.fd) return state_->read_bytes(readable.own, offset, out);
   if (offset >= readable.content.size) return std::size_t{0};
   return state_->context.contents.read(readable.content, offset, out);
 }
@@ -101,7 +50,7 @@ Result<std::size_t> View::write(HandleId id, std::uint64_t offset, Bytes bytes, 
   }
   if (offset > kOffsetMax - bytes.size()) return errno_answer(EFBIG);
   SATCHEL_TRY(fault_point("upper.write"));
-  SATCHEL_ASSIGN(const std::size_t written, pwrite_some(own.fd->get(), bytes, offset));
+  SATCHEL_ASSIGN(const std::size_t written, state_->write_bytes(own, offset, bytes));
   const Timestamp now = state_->context.clock.now();
   const std::lock_guard live_lock(own.inode->live_mutex);
   state_->note_write(*own.inode, offset + written, now);
@@ -120,9 +69,7 @@ Result<void> ViewState::truncate(Node& asked, std::uint64_t size, bool kill_suid
     if (inode->is_retired || node.inode != inode) continue;
     SATCHEL_ASSIGN(const auto fd, bytes_of(*inode));
     const std::lock_guard io_lock(inode->io_mutex);
-    if (::ftruncate(fd->get(), static_cast<off_t>(size)) != 0) {
-      return file_error({}, "truncate a changed file");
-    }
+    SATCHEL_TRY(resize_bytes({.inode = inode, .fd = fd}, size));
     const Timestamp now = context.clock.now();
     const std::lock_guard live_lock(inode->live_mutex);
     note_write(*inode, 0, now);
@@ -185,14 +132,13 @@ Result<void> View::fallocate(HandleId id, FallocateMode mode, std::uint64_t offs
   if (!handle->is_writable()) return errno_answer(EBADF);
   if (length == 0) return errno_answer(EINVAL);
   if (offset > kOffsetMax || length > kOffsetMax - offset) return errno_answer(EFBIG);
-  const AllocationFlags how = flags_of(mode);
   SATCHEL_ASSIGN(const auto own, state_->writable_bytes(*handle));
   SATCHEL_TRY(state_->kill_privileges(handle->node(), /*kill_suid=*/false));
   const std::lock_guard io_lock(own.inode->io_mutex);
-  SATCHEL_TRY(allocate(own.fd->get(), how, offset, length));
+  SATCHEL_TRY(state_->allocate_bytes(own, mode, offset, length));
   const Timestamp now = state_->context.clock.now();
   const std::lock_guard live_lock(own.inode->live_mutex);
-  state_->note_write(*own.inode, how.grows ? offset + length : 0, now);
+  state_->note_write(*own.inode, ViewState::grows(mode) ? offset + length : 0, now);
   state_->note_blocks(*own.inode);
   return {};
 }
@@ -202,34 +148,11 @@ Result<std::uint64_t> View::seek(HandleId id, std::uint64_t offset, int whence) 
   SATCHEL_ASSIGN(const auto handle, state_->handles.file(id));
   SATCHEL_ASSIGN(const auto readable, state_->readable_bytes(*handle));
   if (offset > kOffsetMax) return errno_answer(ENXIO);
-  if (readable.own.fd) {
-    const off_t found = ::lseek(readable.own.fd->get(), static_cast<off_t>(offset), whence);
-    if (found < 0) return errno_answer(errno);
-    return static_cast<std::uint64_t>(found);
-  }
+  if (readable.own.fd) return state_->seek_bytes(readable.own, offset, whence);
   // Where the holes of a base file are is known when its bytes are here; "all data" is always true.
   if (offset >= readable.content.size) return errno_answer(ENXIO);
   return whence == SEEK_DATA ? offset : readable.content.size;
 }
-
-namespace {
-
-/// Bytes from one file of the upper into another, or the same.
-Result<std::size_t> copy_bytes(int from, std::uint64_t from_offset, int to, std::uint64_t to_offset,
-                               std::size_t length) {
-  auto in = static_cast<off_t>(from_offset);
-  auto out = static_cast<off_t>(to_offset);
-  const ssize_t copied = ::copy_file_range(from, &in, to, &out, length, 0);
-  if (copied < 0 && errno == EXDEV) {  // one of them is in scratch
-    std::vector<std::byte> buffer(std::min(length, kCopyStepBytes));
-    SATCHEL_ASSIGN(const std::size_t known, pread_all(from, buffer, from_offset));
-    return pwrite_some(to, Bytes(buffer).first(known), to_offset);
-  }
-  if (copied < 0) return file_error({}, "copy between changed files");
-  return static_cast<std::size_t>(copied);
-}
-
-}  // namespace
 
 Result<std::size_t> View::copy_range(HandleId from_id, std::uint64_t from_offset, HandleId to_id,
                                      std::uint64_t to_offset, std::size_t length) {
@@ -249,14 +172,16 @@ Result<std::size_t> View::copy_range(HandleId from_id, std::uint64_t from_offset
     // Content of the base may have to come from far away: before any lock.
     buffer.resize(std::min(length, kCopyStepBytes));
     SATCHEL_ASSIGN(known, state_->context.contents.read(readable.content, from_offset, buffer));
+  } else if (readable.own.fd && !state_->is_in_upper(readable.own)) {
+    buffer.resize(std::min(length, kCopyStepBytes));
+    SATCHEL_ASSIGN(known, state_->read_bytes(readable.own, from_offset, buffer));
   }
   const std::lock_guard io_lock(own.inode->io_mutex);
   std::size_t copied = 0;
-  if (readable.own.fd) {
-    SATCHEL_ASSIGN(
-        copied, copy_bytes(readable.own.fd->get(), from_offset, own.fd->get(), to_offset, length));
+  if (readable.own.fd && buffer.empty()) {
+    SATCHEL_ASSIGN(copied, state_->copy_bytes(readable.own, from_offset, own, to_offset, length));
   } else if (known > 0) {
-    SATCHEL_ASSIGN(copied, pwrite_some(own.fd->get(), Bytes(buffer).first(known), to_offset));
+    SATCHEL_ASSIGN(copied, state_->write_bytes(own, to_offset, Bytes(buffer).first(known)));
   }
   if (copied == 0) return copied;
   const Timestamp now = state_->context.clock.now();

@@ -123,8 +123,14 @@ class UnrestSearch {
     const NodeRef node = view_.table.find_upper(id);
     bool has_changed = false;
     if (node) {
-      const std::lock_guard lock(node->inode->live_mutex);  // memory is ahead of the row
-      has_changed = is_changed(node->inode->row);
+      Inode& inode = *node->inode;
+      const std::lock_guard lock(inode.live_mutex);  // memory is ahead of the row
+      view_.catch_up(inode);
+      if (inode.is_hot && view_.upper->has_writers(id)) {  // by a mapping
+        found_.push_back({path, Unrest::Cause::kOpenForWriting});
+        return {};
+      }
+      has_changed = is_changed(inode.row);
     } else {
       SATCHEL_ASSIGN(const auto row, view_.upper->find_row(id));
       has_changed = row && is_changed(*row);

@@ -265,7 +265,7 @@ void View::release(HandleId id) {
     if (handle->heated) state_->release_writer(*handle->heated);
     if (handle->inode) {
       const std::lock_guard live_lock(handle->inode->live_mutex);
-      ViewState::note_blocks(*handle->inode);
+      state_->note_blocks(*handle->inode);
     }
   }
   state_->settle();

@@ -55,6 +55,7 @@ Result<void> ViewState::keep_bytes(Inode& inode) {
   if (open && ::dup3(fd.get(), open->get(), O_CLOEXEC) < 0) {
     return file_error({}, "open a file that left the scratch memory");
   }
+  upper->forget_scratch(inode.id);
   return {};
 }
 
@@ -69,7 +70,10 @@ Result<void> ViewState::leave_scratch(Change& change, UpperId id) {
   }
   SATCHEL_ASSIGN(auto row, upper->find_row(id));
   if (!row || !row->is_scratch) return {};
-  if (upper->is_scratch(id)) SATCHEL_TRY(upper->keep_bytes(id));
+  if (upper->is_scratch(id)) {
+    SATCHEL_TRY(upper->keep_bytes(id));
+    upper->forget_scratch(id);
+  }
   row->is_scratch = false;
   Upper::put_row(change.batch(), id, *row);
   return {};

@@ -188,7 +188,26 @@ struct ViewState {
   Result<void> kill_privileges(Node& node, bool kill_suid);
   /// Marks that bytes change now. live_mutex is held.
   void note_write(Inode& inode, std::uint64_t end, const Timestamp& now) const;
-  static void note_blocks(Inode& inode);
+  void note_blocks(Inode& inode) const;
+
+  // Bytes of changed files, wherever they are (view_bytes.cpp): in upper/, in scratch memory, or
+  // sealed where that was full. Whoever changes them holds the inode's io_mutex.
+  /// No scratch file's, so that its descriptor is all there is.
+  [[nodiscard]] bool is_in_upper(const Bytes& own) const;
+  /// Takes the io_mutex of a scratch file: its bytes may move.
+  Result<std::size_t> read_bytes(const Bytes& own, std::uint64_t offset,
+                                 std::span<std::byte> out) const;
+  Result<std::uint64_t> seek_bytes(const Bytes& own, std::uint64_t offset, int whence) const;
+  /// As much as goes; an error only if that is nothing.
+  Result<std::size_t> write_bytes(const Bytes& own, std::uint64_t offset,
+                                  std::span<const std::byte> bytes);
+  Result<void> resize_bytes(const Bytes& own, std::uint64_t size);
+  static bool grows(FallocateMode mode);
+  Result<void> allocate_bytes(const Bytes& own, FallocateMode mode, std::uint64_t offset,
+                              std::uint64_t length);
+  /// `from` is in upper/.
+  Result<std::size_t> copy_bytes(const Bytes& from, std::uint64_t from_offset, const Bytes& to,
+                                 std::uint64_t to_offset, std::size_t length);
 
   // Bytes that the kernel writes by itself (view_hot.cpp).
   /// One more open file of `node` is going to be written unseen. True if what the kernel remembers

@@ -30,8 +30,8 @@ struct GroupMember {
 /// A member that moves, or may. A value.
 struct Unrest {
   enum class Cause : std::uint8_t {
-    kOpenForWriting,
-    kChanged,  ///< its bytes, its attributes or, for a directory, the names in it
+    kOpenForWriting,  ///< or mapped
+    kChanged,         ///< its bytes, its attributes or, for a directory, the names in it
   };
   RelativePath path;
   Cause cause = Cause::kChanged;

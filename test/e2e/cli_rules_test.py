@@ -5,6 +5,7 @@ usage: cli_rules_test.py SATCHEL
 """
 
 import json
+import mmap
 import os
 import sys
 import time
@@ -73,6 +74,11 @@ def check_group(satchel, device):
     with open(f"{profile}/storage/a.sqlite", "a", encoding="utf-8"):
         e2e.check(unrest() == {(f"{root}/storage/a.sqlite", "open for writing")}, f"{unrest()}")
     e2e.check(unrest() == set(), "closed, and nothing was written")
+    with open(f"{profile}/storage/a.sqlite", "r+b") as file:
+        mapped = mmap.mmap(file.fileno(), 1)
+    e2e.check((f"{root}/storage/a.sqlite", "open for writing") in unrest(), f"mapped, though closed: {unrest()}")
+    mapped.close()
+    e2e.check((f"{root}/storage/a.sqlite", "open for writing") not in unrest(), f"{unrest()}")
     os.unlink(f"{profile}/storage/a.sqlite")
     e2e.check((f"{root}/storage", "changed a moment ago") in unrest(), f"{unrest()}")
     e2e.check("members" not in satchel.data("explain", device.path("home/ada/x"), "--group"), "a path without a group")

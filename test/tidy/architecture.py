@@ -29,7 +29,7 @@ ARROWS = {
 DOORS = {
     r"rocksdb/.*": [r"store/metadata_db\.cpp"],
     r"fuse(_.*)?\.h": [r"fs/(fuse_ops|fuse_reply|mount)\.(h|cpp)", r"test/support/.*"],
-    r"openssl/.*": [r"base/(sha256|signature)\.cpp", r"syncer/transport/tls.*", r"test/model/.*"],
+    r"openssl/.*": [r"base/(sector_cipher|sha256|signature)\.cpp", r"syncer/transport/tls.*", r"test/model/.*"],
     r"zstd.*": [r"store/codec\.cpp"],
     r"archive(_entry)?\.h": [r"store/archive_reader\.cpp", r"test/.*"],
     r"git2.*": [r"syncer/text_merge\.cpp"],
