@@ -10,35 +10,11 @@ A tree of 1,000,000 files goes straight into a repository. While `find` asks for
 import argparse
 import os
 import subprocess
-import tarfile
 import time
 
 import satchel_e2e as e2e
 
 MIB = 1 << 20
-IN_FOLDER = 250
-
-
-def header_of(name, kind, mode):
-    member = tarfile.TarInfo(name)
-    member.type, member.mode, member.mtime = kind, mode, 1700000000
-    return member.tobuf(tarfile.USTAR_FORMAT)
-
-
-def write_archive(out, files):
-    """A tar with `files` empty files. The headers of files are one, with name and checksum put in."""
-    out.write(header_of("srv", tarfile.DIRTYPE, 0o755) + header_of("srv/many", tarfile.DIRTYPE, 0o755))
-    template = bytearray(header_of("srv/many/000000/00000000", tarfile.REGTYPE, 0o644))
-    zeros = sum(template) - sum(template[148:156]) + 8 * ord(" ") - 14 * ord("0")
-    for number in range(files):
-        folder = b"%06d" % (number // IN_FOLDER)
-        if number % IN_FOLDER == 0:
-            out.write(header_of("srv/many/" + folder.decode(), tarfile.DIRTYPE, 0o755))
-        digits = b"%08d" % number
-        template[9:15], template[16:24] = folder, digits
-        template[148:156] = b"%06o\0 " % (zeros + sum(folder) + sum(digits))
-        out.write(template)
-    out.write(bytes(1024))
 
 
 def memory(pid, field):
@@ -56,7 +32,7 @@ def test():
     options = parser.parse_args()
     with e2e.scratch("satchel-large.") as folder:
         satchel = e2e.Satchel(options.satchel, {"XDG_CACHE_HOME": os.path.join(folder, "cache")})
-        repository = e2e.make_world_of_archive(satchel, folder, "many", lambda out: write_archive(out, options.files))
+        repository = e2e.make_world_of_archive(satchel, folder, "many", lambda out: e2e.write_many_files(out, options.files))
         device = e2e.Device(satchel, folder, "first", repository)
         try:
             device.mount()
