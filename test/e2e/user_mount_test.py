@@ -70,7 +70,9 @@ def as_user(binary, home):
     # A crash leaves a mount that answers nobody; the next mount takes it away and has what was written.
     with open(os.path.join(view, "home/ada/later"), "wb") as out:
         out.write(b"not synced")
-    pid = satchel.data("status", view)["mount"]["pid"]
+    status = satchel.data("status", view)["mount"]
+    e2e.check(status["passthrough"] == "off", f"a user's mount says that it passes through: {status}")
+    pid = status["pid"]
     e2e.kill_and_wait(pid)
     satchel.run(*mount)
     with open(os.path.join(view, "home/ada/later"), "rb") as file:

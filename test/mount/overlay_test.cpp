@@ -86,6 +86,27 @@ TEST_SUITE("mount/overlay") {
     REQUIRE(::lstat(fixture.mnt("u/dir/other").c_str(), &whiteout) == 0);
     CHECK(S_ISCHR(whiteout.st_mode));
   }
+
+  // The kernel lets no file of a filesystem that stands on another one be read past the daemon.
+  TEST_CASE("with its store on an overlayfs the view serves its files itself") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture(make_base);
+    for (const char* const name : {"lower", "upper", "work", "store"}) {
+      REQUIRE(::mkdir(fixture.folder(name).c_str(), 0755) == 0);
+    }
+    const Overlay below(fixture.folder("lower").text, fixture.folder("upper").text,
+                        fixture.folder("work").text, fixture.folder("store").text);
+    if (below.is_unknown()) SATCHEL_SKIP("the kernel has no overlayfs");
+    REQUIRE(below.is_mounted());
+    fixture.mount();
+    const auto status = fixture.call("status");
+    REQUIRE(status);
+    CHECK(fs::find_field(*status, "passthrough") == "off");
+    fixture.on_both([](Place& place) { work_in(place); });
+    CHECK(fixture.status_number("requests_read") > 0);
+    CHECK(fixture.status_number("requests_write") > 0);
+    fixture.unmount();  // before the store
+  }
 }
 
 }  // namespace satchel::test
