@@ -57,7 +57,7 @@ def make_data(folder, options):
         with open(path, "w", encoding="ascii") as file:
             file.write(f"file {number}\n")
     run("git", "-C", repository, "add", "-A")
-    run("git", "-C", repository, "-c", "user.name=bench", "-c", "user.email=bench@localhost", "commit", "-qm", "all")
+    run("git", "-C", repository, "-c", "gc.auto=0", "-c", "user.name=bench", "-c", "user.email=bench@localhost", "commit", "-qm", "all")
     return len(names)
 
 
