@@ -18,6 +18,7 @@ namespace {
 // The kernel gives up with EAGAIN when something on the way is renamed during the walk.
 constexpr int kRacedOpensMax = 64;
 constexpr std::size_t kReadBytesMin = 64U << 10U;
+constexpr std::size_t kPageBytes = 4096;
 
 Name temporary_name() {
   std::array<std::byte, 8> nonce{};
@@ -140,6 +141,26 @@ Result<void> pwrite_all(int fd, Bytes bytes, std::uint64_t offset) {
     if (count < 0) return file_error({}, "cannot write");
     bytes = bytes.subspan(static_cast<std::size_t>(count));
     offset += static_cast<std::uint64_t>(count);
+  }
+  return {};
+}
+
+Result<void> pwrite_sparse(int fd, Bytes bytes, std::uint64_t offset) {
+  const auto is_zero_page = [&](std::size_t start) {
+    const Bytes page = bytes.subspan(start, std::min(kPageBytes, bytes.size() - start));
+    return std::ranges::all_of(page, [](std::byte byte) { return byte == std::byte{0}; });
+  };
+  std::size_t start = 0;
+  while (start < bytes.size()) {
+    if (is_zero_page(start)) {
+      start += kPageBytes;
+      continue;
+    }
+    std::size_t end = start + kPageBytes;
+    while (end < bytes.size() && !is_zero_page(end)) end += kPageBytes;
+    end = std::min(end, bytes.size());
+    SATCHEL_TRY(pwrite_all(fd, bytes.subspan(start, end - start), offset + start));
+    start = end;
   }
   return {};
 }

@@ -38,6 +38,8 @@ Result<void> fsync_directory(int dir_fd);
 Result<std::size_t> pread_all(int fd, std::span<std::byte> into, std::uint64_t offset);
 /// Errors: ENOSPC (kNoSpace), EFBIG, EROFS (kReadOnly), EIO (kIo).
 Result<void> pwrite_all(int fd, Bytes bytes, std::uint64_t offset);
+/// The same where the file reads as zeros so far: pages of zeros stay holes.
+Result<void> pwrite_sparse(int fd, Bytes bytes, std::uint64_t offset);
 
 /// openat2(2) that cannot leave `dir_fd`, by symbolic links neither: those inside are followed,
 /// unless `flags` hold O_NOFOLLOW; the root path opens the directory itself. O_CLOEXEC is added.

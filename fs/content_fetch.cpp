@@ -19,7 +19,6 @@ namespace {
 
 constexpr std::uint64_t kCopyStepBytes = 8U << 20U;  // one deadline covers this much
 constexpr std::size_t kCopyBufferBytes = 1U << 20U;
-constexpr std::uint64_t kPageBytes = 4096;
 
 std::string_view small_key(const store::ContentId& id) {
   return as_text(id.digest.bytes);
@@ -27,21 +26,6 @@ std::string_view small_key(const store::ContentId& id) {
 
 std::string all_zeros(std::uint64_t size) {
   return std::string(size, '\0');
-}
-
-bool is_zero(Bytes bytes) {
-  return std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; });
-}
-
-/// Bytes into a new file, without what is zero: pages of zeros stay holes.
-Result<void> write_sparsely(int fd, Bytes bytes, std::uint64_t offset) {
-  while (!bytes.empty()) {
-    const Bytes page = bytes.first(std::min<std::size_t>(bytes.size(), kPageBytes));
-    if (!is_zero(page)) SATCHEL_TRY(pwrite_all(fd, page, offset));
-    offset += page.size();
-    bytes = bytes.subspan(page.size());
-  }
-  return {};
 }
 
 Result<void> copy_by_buffer(int from, int to, std::uint64_t offset, std::uint64_t end) {
@@ -232,7 +216,7 @@ Result<void> ContentFetch::copy_to(const store::ContentId& id, int fd) {
     if (::ftruncate(fd, static_cast<off_t>(id.size)) != 0) {
       return file_error({}, "make room for a copy");
     }
-    return write_sparsely(fd, as_bytes(bytes), 0);
+    return pwrite_sparse(fd, as_bytes(bytes), 0);
   }
   std::shared_ptr<OpenContent> content;
   for (std::uint64_t offset = 0; offset < id.size; offset += kCopyStepBytes) {

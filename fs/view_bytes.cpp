@@ -79,6 +79,12 @@ bool is_full(const Error& error) {
 
 }  // namespace
 
+Result<std::uint64_t> seek_file(int fd, std::uint64_t offset, int whence) {
+  const off_t found = ::lseek(fd, static_cast<off_t>(offset), whence);
+  if (found < 0) return errno_answer(errno);
+  return static_cast<std::uint64_t>(found);
+}
+
 bool ViewState::grows(FallocateMode mode) {
   return mode == FallocateMode::kAllocate || mode == FallocateMode::kZeroRange;
 }
@@ -102,9 +108,7 @@ Result<std::uint64_t> ViewState::seek_bytes(const Bytes& own, std::uint64_t offs
     io_lock = std::unique_lock(own.inode->io_mutex);
     if (const auto spill = upper->find_spill(own.inode->id)) return spill->seek(offset, whence);
   }
-  const off_t found = ::lseek(own.fd->get(), static_cast<off_t>(offset), whence);
-  if (found < 0) return errno_answer(errno);
-  return static_cast<std::uint64_t>(found);
+  return seek_file(own.fd->get(), offset, whence);
 }
 
 Result<std::size_t> ViewState::write_bytes(const Bytes& own, std::uint64_t offset, ByteSpan bytes) {

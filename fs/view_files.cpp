@@ -149,8 +149,10 @@ Result<std::uint64_t> View::seek(HandleId id, std::uint64_t offset, int whence) 
   SATCHEL_ASSIGN(const auto readable, state_->readable_bytes(*handle));
   if (offset > kOffsetMax) return errno_answer(ENXIO);
   if (readable.own.fd) return state_->seek_bytes(readable.own, offset, whence);
-  // Where the holes of a base file are is known when its bytes are here; "all data" is always true.
   if (offset >= readable.content.size) return errno_answer(ENXIO);
+  SATCHEL_ASSIGN(const auto file, state_->context.contents.find_file(readable.content));
+  if (file) return seek_file(file->get(), offset, whence);
+  // Where its holes are is known when its bytes are here; "all data" is always true.
   return whence == SEEK_DATA ? offset : readable.content.size;
 }
 

@@ -35,6 +35,8 @@ mode_t type_bits(store::Kind kind);
 /// Errors: EINVAL for what is none of the kinds.
 Result<store::Kind> kind_of_mode(mode_t mode);
 Error errno_answer(int code);
+/// SEEK_DATA or SEEK_HOLE in a file. Errors: ENXIO and others of lseek(2).
+Result<std::uint64_t> seek_file(int fd, std::uint64_t offset, int whence);
 
 /// What a name in a directory is: a row of the upper, or an entry of the base.
 struct Child {

@@ -112,7 +112,7 @@ Result<void> ObjectStore::Part::State::require_leaf(ContentReader& reader, std::
 Result<void> ObjectStore::Part::State::fetch(ContentReader& reader, std::uint64_t leaf) const {
   SATCHEL_ASSIGN(const ContentReader::Leaf read, reader.read_leaf(leaf));
   // A hole is there already: the file was made sparse.
-  return read.is_hole ? Result<void>() : pwrite_all(fd.get(), read.bytes, leaf * kLeafBytes);
+  return read.is_hole ? Result<void>() : pwrite_sparse(fd.get(), read.bytes, leaf * kLeafBytes);
 }
 
 // The records are made first, then the bytes that they speak of are synced, then they are written.

@@ -33,6 +33,12 @@ void make_base(Place& base) {
   base.write("empty", "", O_WRONLY | O_CREAT);
   const UniqueFd sparse(::open(base.path("sparse").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
   base.did("sparse", ::pwrite(sparse.get(), "end", 3, 50 << 20));
+  const UniqueFd holes(::open(base.path("holes").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  const std::string data = pattern(10'000, 3);
+  for (const off_t page : {0, 5, 64, 700}) {
+    base.did("holes", ::pwrite(holes.get(), data.data(), 4096, page * 4096));
+  }
+  base.did("end", ::ftruncate(holes.get(), 4 << 20));
 }
 
 UniqueFd open(Place& place, const char* name, int flags) {
@@ -100,13 +106,30 @@ TEST_SUITE("mount/files") {
     });
   }
 
+  TEST_CASE("holes of an unchanged file are found where its bytes are here") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture(make_base);
+    fixture.mount();
+    fixture.on_both([](Place& place) {
+      place.read("holes");
+      const UniqueFd fd = open(place, "holes", O_RDONLY);
+      off_t offset = 0;
+      for (int whence = SEEK_HOLE; offset >= 0;
+           whence = whence == SEEK_HOLE ? SEEK_DATA : SEEK_HOLE) {
+        offset = place.did("next", ::lseek(fd.get(), offset, whence));
+      }
+      place.saw("end", ::lseek(fd.get(), 4'000'000, SEEK_HOLE));
+      place.did("beyond", ::lseek(fd.get(), 4 << 20, SEEK_HOLE));
+    });
+  }
+
   TEST_CASE("holes are kept, made and found") {
     SATCHEL_NEEDS_MOUNT();
     MountFixture fixture(make_base);
     fixture.mount();
     fixture.on_both([](Place& place) {
       const UniqueFd sparse = open(place, "sparse", O_RDWR);
-      // Of an unchanged base file the view says that all is data, as a filesystem may.
+      // Of a base file that has not arrived the view says that all is data, as a filesystem may.
       place.did("beyond", ::lseek(sparse.get(), 1 << 30, SEEK_DATA));
       place.did("write", ::pwrite(sparse.get(), "data", 4, 1 << 20));
       place.did("data", ::lseek(sparse.get(), 0, SEEK_DATA));

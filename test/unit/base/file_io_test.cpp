@@ -148,8 +148,31 @@ TEST_SUITE("base/file_io") {
     CHECK(fsync_directory(directory.fd()));
   }
 
+  TEST_CASE("sparse writes leave pages of zeros out") {
+    const test::TempDir directory;
+    const UniqueFd fd(::openat(directory.fd(), "file", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    constexpr std::size_t kPage = 4096;
+    std::string bytes(10 * kPage + 5, '\0');
+    bytes[2 * kPage] = bytes[4 * kPage - 1] = bytes[9 * kPage + 7] = bytes.back() = 'x';
+    REQUIRE(pwrite_sparse(fd.get(), as_bytes(bytes), 64 * kPage));
+    std::vector<std::byte> found(bytes.size());
+    CHECK(*pread_all(fd.get(), found, 64 * kPage) == bytes.size());
+    CHECK(as_text(found) == bytes);
+    const auto seek = [&](std::size_t page, int whence) {
+      return ::lseek(fd.get(), static_cast<off_t>(page * kPage), whence) /
+             static_cast<off_t>(kPage);
+    };
+    CHECK(seek(0, SEEK_DATA) == 66);
+    CHECK(seek(66, SEEK_HOLE) == 68);
+    CHECK(seek(68, SEEK_DATA) == 73);
+    REQUIRE(pwrite_sparse(fd.get(), {}, 0));
+    REQUIRE(pwrite_sparse(fd.get(), as_bytes(std::string(3 * kPage, '\0')), 80 * kPage));
+    CHECK(::lseek(fd.get(), 0, SEEK_END) == static_cast<off_t>(74 * kPage + 5));
+  }
+
   TEST_CASE("calls on a bad descriptor are errors") {
     std::array<std::byte, 1> byte{};
+    CHECK(pwrite_sparse(-1, as_bytes("x"), 0).error().code == EBADF);
     CHECK(pread_all(-1, byte, 0).error().code == EBADF);
     CHECK(pwrite_all(-1, byte, 0).error().code == EBADF);
     CHECK(fsync_fd(-1).error().code == EBADF);
