@@ -8,6 +8,8 @@
 
 #include <algorithm>
 
+#include "fs/inode_flags.h"
+
 namespace satchel::fs {
 namespace {
 
@@ -584,6 +586,16 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char* name) {
   answer(req, "removexattr", [&] { return view(req).remove_xattr(node_of(ino), name); });
 }
 
+void op_ioctl(fuse_req_t req, fuse_ino_t /*ino*/, unsigned command, void* /*address*/,
+              fuse_file_info* /*info*/, unsigned /*flags*/, const void* in, std::size_t in_bytes,
+              std::size_t out_bytes) {
+  answer(req, "ioctl", [&]() -> Result<IoctlReply> {
+    const Bytes given(static_cast<const std::byte*>(in), in_bytes);
+    SATCHEL_ASSIGN(auto bytes, answer_flags_ioctl(command, given, out_bytes));
+    return IoctlReply{std::move(bytes)};
+  });
+}
+
 void op_statfs(fuse_req_t req, fuse_ino_t /*ino*/) {
   answer(req, "statfs", [&]() -> Result<FilesystemReply> {
     SATCHEL_ASSIGN(const auto stat, view(req).filesystem_stat());
@@ -626,10 +638,11 @@ fuse_lowlevel_ops make_operations() {
   ops.getxattr = op_getxattr;
   ops.listxattr = op_listxattr;
   ops.removexattr = op_removexattr;
+  ops.ioctl = op_ioctl;
   ops.statfs = op_statfs;
   // No flush: every write has reached the view when write(2) returns, and after one ENOSYS the
-  // kernel does not ask again. No getlk, setlk, flock: the kernel keeps locks itself. No ioctl and
-  // poll: the kernel's defaults are right.
+  // kernel does not ask again. No getlk, setlk, flock: the kernel keeps locks itself. No poll: the
+  // kernel's default is right.
   return ops;
 }
 

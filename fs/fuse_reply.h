@@ -22,14 +22,16 @@ namespace satchel::fs {
 /// An operation by its name; a name that is not in the list does not compile.
 class OpName {
  public:
-  static constexpr std::array<std::string_view, 35> kAll = {
-      "lookup",          "forget",       "getattr",  "setattr",   "readlink",
-      "mknod",           "mkdir",        "unlink",   "rmdir",     "symlink",
-      "rename",          "link",         "open",     "read",      "write",
-      "release",         "fsync",        "opendir",  "readdir",   "readdirplus",
-      "fsyncdir",        "statfs",       "setxattr", "getxattr",  "listxattr",
-      "removexattr",     "create",       "tmpfile",  "fallocate", "lseek",
-      "copy_file_range", "forget_multi", "init",     "destroy",   "flush"};
+  static constexpr std::array<std::string_view, 36> kAll = {
+      "lookup",    "forget",      "getattr",         "setattr",
+      "readlink",  "mknod",       "mkdir",           "unlink",
+      "rmdir",     "symlink",     "rename",          "link",
+      "open",      "read",        "write",           "release",
+      "fsync",     "opendir",     "readdir",         "readdirplus",
+      "fsyncdir",  "statfs",      "setxattr",        "getxattr",
+      "listxattr", "removexattr", "create",          "tmpfile",
+      "fallocate", "lseek",       "copy_file_range", "forget_multi",
+      "init",      "destroy",     "flush",           "ioctl"};
   consteval OpName(const char* name)
       : index_(find(name)) {}  // NOLINT(google-explicit-constructor): "lookup" is the name
   [[nodiscard]] std::size_t index() const { return index_; }
@@ -140,6 +142,11 @@ struct XattrReply {
   std::string value;
   std::size_t size_asked = 0;  ///< 0: only the size is wanted
   int send(fuse_req_t req) const;
+};
+/// What an ioctl gives back besides 0.
+struct IoctlReply {
+  std::string bytes;
+  int send(fuse_req_t req) const { return fuse_reply_ioctl(req, 0, bytes.data(), bytes.size()); }
 };
 struct OffsetReply {
   std::uint64_t offset = 0;

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -32,6 +34,14 @@ void saw_times(Place& place, const char* name, bool with_atime) {
   }
   place.saw("mtime",
             std::to_string(stat.st_mtim.tv_sec) + "." + std::to_string(stat.st_mtim.tv_nsec));
+}
+
+int flags_of(int fd) {
+  int flags = -1;
+  return ::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 ? flags : -errno;
+}
+int set_flags(int fd, int flags) {
+  return ::ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0 ? 0 : errno;
 }
 
 }  // namespace
@@ -186,6 +196,47 @@ TEST_SUITE("mount/attributes") {
     CHECK(view.f_blocks * view.f_frsize == plain.f_blocks * plain.f_frsize);
     CHECK(view.f_files == plain.f_files);
     CHECK(view.f_namemax == 255);
+  }
+
+  TEST_CASE("no file has flags of chattr, and none is taken that would not be kept") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture(make_base);
+    for (const auto transport : {fs::TransportChoice::kAuto, fs::TransportChoice::kDevFuse}) {
+      fixture.mount({.transport = transport});
+      UniqueFd made(::open(fixture.mnt("made").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+      for (const char* const name : {"file", "made", "dir", ""}) {
+        CAPTURE(std::string(name));
+        const UniqueFd fd(::open(fixture.mnt(name).c_str(), O_RDONLY | O_CLOEXEC));
+        REQUIRE(fd.valid());
+        CHECK(flags_of(fd.get()) == 0);
+        CHECK(set_flags(fd.get(), 0) == 0);
+        for (const int flag : {FS_IMMUTABLE_FL, FS_APPEND_FL, FS_NOATIME_FL, FS_NOCOW_FL}) {
+          CHECK(set_flags(fd.get(), flag) == EOPNOTSUPP);
+        }
+        CHECK(flags_of(fd.get()) == 0);
+        fsxattr extended{};
+        extended.fsx_projid = 7;
+        CHECK(::ioctl(fd.get(), FS_IOC_FSGETXATTR, &extended) == 0);
+        CHECK(extended.fsx_projid == 0);
+        CHECK(::ioctl(fd.get(), FS_IOC_FSSETXATTR, &extended) == 0);
+        extended.fsx_xflags = FS_XFLAG_APPEND;
+        CHECK(::ioctl(fd.get(), FS_IOC_FSSETXATTR, &extended) == -1);
+        CHECK(errno == EOPNOTSUPP);
+        CHECK(::isatty(fd.get()) == 0);
+        CHECK(errno == ENOTTY);
+        long version = 0;
+        CHECK(::ioctl(fd.get(), FS_IOC_GETVERSION, &version) == -1);
+        CHECK(errno == ENOTTY);
+      }
+      CHECK(::unlink(fixture.mnt("made").c_str()) == 0);
+      CHECK(flags_of(made.get()) == 0);  // it has no name any more
+      made.reset();
+      fixture.unmount();
+    }
+    fixture.mount({.is_image = true});
+    const UniqueFd fd(::open(fixture.mnt("file").c_str(), O_RDONLY | O_CLOEXEC));
+    CHECK(flags_of(fd.get()) == 0);
+    CHECK(set_flags(fd.get(), 0) == EROFS);
   }
 }
 
