@@ -27,6 +27,7 @@ struct Options {
   bool ignores_own_rules = false;
   std::string io_uring = "auto";
   unsigned threads = 4;
+  unsigned deadline_s = fs::kRepositoryDeadline / std::chrono::seconds(1);
 };
 
 Error usage(std::string_view message) {
@@ -79,6 +80,7 @@ Result<MountSessionOptions> read_options(Session& session, const Options& option
   mount.transport =
       options.io_uring == "off" ? fs::TransportChoice::kDevFuse : fs::TransportChoice::kAuto;
   mount.fetch_threads = options.threads;
+  mount.deadline = std::chrono::seconds(options.deadline_s);
   mount.is_exported = options.is_exported;
   if (options.is_foreground) {
     mount.log_to_stderr = session.verbosity > 0 ? LogLevel::kDebug : LogLevel::kInfo;
@@ -96,12 +98,11 @@ Result<Outcome> mount(Session& session, const Options& options) {
   outcome.data["name"] = what;
   if (options.is_foreground) {
     fs::block_stop_signals();
-    SATCHEL_TRY(run_mount(mount, [] {}));
+    SATCHEL_TRY(run_mount(mount, [](const Result<void>&) {}));
     return outcome;
   }
-  SATCHEL_ASSIGN(const pid_t process,
-                 fs::start_daemon([&mount](const std::function<void()>& usable) {
-                   return run_mount(mount, usable);
+  SATCHEL_ASSIGN(const pid_t process, fs::start_daemon([&mount](const fs::StartReport& report) {
+                   return run_mount(mount, report);
                  }));
   outcome.data["pid"] = process;
   outcome.text =
@@ -135,6 +136,9 @@ void declare_mount(const Command& command) {
   app.add_option("--threads", options->threads, "Threads that fetch contents from the repository")
       .type_name("N")
       .between(1, 64);
+  app.add_option("--deadline", options->deadline_s, "How long a request waits for the repository")
+      .type_name("SECONDS")
+      .between(1, 3600);
   command.action = [options](Session& session) { return mount(session, *options); };
 }
 

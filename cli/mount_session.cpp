@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <map>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "cli/round_fields.h"
 #include "cli/router_rules.h"
 #include "fs/content_fetch.h"
+#include "fs/end_watchdog.h"
 #include "fs/mount_verbs.h"
 #include "fs/node_index.h"
 #include "fs/scratch.h"
@@ -36,6 +38,12 @@ namespace {
 
 /// The kernel remembers what it was told, so a mount needs few pages twice.
 constexpr std::size_t kDecodedPagesBytes = 16U << 20U;
+/// To open a repository that no one here has seen before may mean to read all its indexes.
+constexpr int kOpenDeadlines = 4;
+/// A thread that waits for the repository has no more to say when a mount ends; a round has.
+constexpr std::chrono::seconds kEndDeadline{10};
+constexpr std::chrono::minutes kRoundEndDeadline{10};
+constexpr unsigned kWaitThreads = 4;
 
 using fs::ControlFields;
 using fs::ControlRequest;
@@ -50,7 +58,8 @@ using store::UserBody;
 /// each other.
 class MountSession {
  public:
-  explicit MountSession(const MountSessionOptions& options) : options_(options) {}
+  explicit MountSession(const MountSessionOptions& options)
+      : options_(options), deadline_(options.deadline * kOpenDeadlines) {}
 
   Result<void> open() {
     const fs::StoreSlot slot =
@@ -59,21 +68,30 @@ class MountSession {
     SATCHEL_TRY(open_repository(slot));
     SATCHEL_ASSIGN(client_, fs::ClientStore::open(options_.store, slot, repository_->id()));
     SATCHEL_TRY(open_log());
-    trees_.emplace(*repository_, &client_->metadata_cache(), nullptr, kDecodedPagesBytes);
+    trees_.emplace(*repository_, &client_->metadata_cache(), nullptr, kDecodedPagesBytes,
+                   [this](fs::DeadlinePool::Work work) { return wait_for(std::move(work)); });
     const fs::ContentPlaces places{.repository = *repository_,
                                    .shared_objects = client_->shared_objects(),
                                    .own_objects = client_->own_objects(),
                                    .metadata = client_->cache(),
                                    .small_contents = client_->small_contents(),
                                    .log = log_};
-    contents_.emplace(places, fs::ContentFetchOptions{.threads = options_.fetch_threads});
+    contents_.emplace(places, fs::ContentFetchOptions{.threads = options_.fetch_threads,
+                                                      .deadline = options_.deadline});
     SATCHEL_TRY(open_view());
     SATCHEL_ASSIGN(policies::RuleSet rules, load_rules(fs::ViewReader(*view_), options_.rules));
     use_rules(std::move(rules));
     SATCHEL_TRY(view_->empty_scratch());  // what a crash left
     view_->set_explainer([this](const RelativePath& path, const fs::NodeStat& stat,
                                 std::string_view key) { return explain_key(path, stat, key); });
+    deadline_ = options_.deadline;
     return start(slot);
+  }
+
+  [[nodiscard]] const Log& log() const { return log_; }
+  /// How long it may take to take all this down.
+  [[nodiscard]] std::chrono::milliseconds end_deadline() const {
+    return rounds_running_ > 0 ? kRoundEndDeadline : kEndDeadline;
   }
 
   Result<void> serve() {
@@ -88,16 +106,35 @@ class MountSession {
     std::uint64_t conflicts = 0;
   };
 
+  Result<void> wait_for(fs::DeadlinePool::Work work) {
+    return waits_.run(std::move(work), deadline_.load());
+  }
+
+  /// What `ask` gives if it gives it in time. It must own what it uses, but for members that stand
+  /// above `waits_`.
+  template <typename Value, typename Ask>
+  Result<Value> ask_repository(Ask ask) {
+    const auto answer = std::make_shared<std::optional<Value>>();
+    SATCHEL_TRY(wait_for([answer, ask = std::move(ask)]() -> Result<void> {
+      SATCHEL_ASSIGN(auto value, ask());
+      answer->emplace(std::move(value));
+      return {};
+    }));
+    return std::move(**answer);
+  }
+
   Result<void> open_repository(const fs::StoreSlot& slot) {
     // Its id says whether the store is one for it, so the index comes before the store.
     SATCHEL_ASSIGN(const HostPath index,
                    fs::ClientStore::prepare_index_directory(options_.store, slot));
-    SATCHEL_ASSIGN(auto repository,
-                   store::Repository::open(options_.repository,
-                                           {.index_directory = index,
-                                            .temporary_directory = options_.temporary_directory,
-                                            .device = options_.device},
-                                           clock_, random_, log_));
+    const auto open_there = [this, index] {
+      return store::Repository::open(options_.repository,
+                                     {.index_directory = index,
+                                      .temporary_directory = options_.temporary_directory,
+                                      .device = options_.device},
+                                     clock_, random_, log_);
+    };
+    SATCHEL_ASSIGN(auto repository, ask_repository<store::Repository>(open_there));
     repository_.emplace(std::move(repository));
     return {};
   }
@@ -123,7 +160,8 @@ class MountSession {
                      fs::View::open(context, std::get<ImageBody>(record.body).composed, nullptr));
       return {};
     }
-    SATCHEL_ASSIGN(const auto head, repository_->head(*options_.user));
+    const auto ask_head = [this] { return repository_->head(*options_.user); };
+    SATCHEL_ASSIGN(const auto head, ask_repository<std::optional<store::VersionNumber>>(ask_head));
     if (!head) {
       return Error{.code = ENOENT,
                    .sat = Sat::kNotFound,
@@ -200,7 +238,8 @@ class MountSession {
   }
 
   Result<RefRecord> read(const store::RefName& name, store::VersionNumber number) {
-    return repository_->read_ref(name, number);
+    return ask_repository<RefRecord>(
+        [this, name, number] { return repository_->read_ref(name, number); });
   }
 
   Result<ControlFields> sync(const ControlRequest& request) {
@@ -211,6 +250,7 @@ class MountSession {
     how.message = std::string(fs::find_field(request.fields, "message"));
     how.ignore_delete_brake = fs::find_field(request.fields, "allow_deletes") == "yes";
     const RouterRules rules(router_.current());  // of one mind for the whole round
+    ++rounds_running_;
     const auto report = syncer::run_round({.repository = *repository_,
                                            .cache = &client_->metadata_cache(),
                                            .upper = *view_,
@@ -218,6 +258,7 @@ class MountSession {
                                            .clock = clock_,
                                            .log = log_},
                                           how);
+    --rounds_running_;
     if (!report) {
       log_.warn("sync failed: user={} reason={}", how.user, to_text(report.error()));
       state_.lock()->trouble = to_text(report.error());
@@ -387,9 +428,12 @@ class MountSession {
   redirector::LiveRouter router_{redirector::make_last_resort_router()};
   Guarded<std::vector<ShownRule>> shown_rules_;  ///< of the router's rules
   Guarded<State> state_;
+  std::atomic<int> rounds_running_ = 0;
   std::optional<store::Repository> repository_;
   std::unique_ptr<fs::ClientStore> client_;
   std::optional<store::RepositoryTreeStore> trees_;
+  std::atomic<std::chrono::milliseconds> deadline_;
+  fs::DeadlinePool waits_{kWaitThreads};  ///< what its work uses stands above
   std::optional<fs::ContentFetch> contents_;
   std::unique_ptr<fs::NodeIndex> nodes_;
   std::optional<fs::Scratch> scratch_;
@@ -401,11 +445,15 @@ class MountSession {
 
 }  // namespace
 
-Result<void> run_mount(const MountSessionOptions& options, const std::function<void()>& usable) {
-  MountSession session(options);
-  SATCHEL_TRY(session.open());
-  usable();
-  return session.serve();
+Result<void> run_mount(const MountSessionOptions& options, const fs::StartReport& report) {
+  std::optional<MountSession> session(std::in_place, options);
+  Result<void> result = session->open();
+  report(result);
+  if (result) result = session->serve();
+  const fs::EndWatchdog watchdog(session->end_deadline(), result ? 0 : exit_code_of(result.error()),
+                                 session->log());
+  session.reset();
+  return result;
 }
 
 }  // namespace satchel::cli

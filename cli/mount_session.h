@@ -1,7 +1,7 @@
 // All that the process of one mount holds: repository, store, view, mount, control socket, rounds.
 #pragma once
 
-#include <functional>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +11,8 @@
 #include "base/random.h"
 #include "cli/rule_source.h"
 #include "fs/client_store.h"
+#include "fs/daemon.h"
+#include "fs/deadline_pool.h"
 #include "fs/mount.h"
 #include "store/refs.h"
 #include "syncer/publish.h"
@@ -32,13 +34,16 @@ struct MountSessionOptions {
   RuleSource rules;  ///< its user is the one above
   fs::TransportChoice transport = fs::TransportChoice::kAuto;
   unsigned fetch_threads = 4;
+  std::chrono::milliseconds deadline =
+      fs::kRepositoryDeadline;            ///< of each wait for the repository
   bool is_exported = false;               ///< as fs::MountOptions
   std::optional<LogLevel> log_to_stderr;  ///< absent: to the store's satchel.log
 };
 
-/// Opens everything, calls `usable` once the mount answers, and returns when it has ended and all
-/// is in the store. Errors: those of opening a repository and a store, of mounting, of
-/// load_rules(), and ENOENT/kNotFound (no such workspace or image).
-Result<void> run_mount(const MountSessionOptions& options, const std::function<void()>& usable);
+/// Opens everything, reports once the mount answers or cannot be made, and returns when it has
+/// ended and all is in the store; if a thread of it never ends, the process does. Errors: those of
+/// opening a repository and a store, of mounting, of load_rules(), ENOENT/kNotFound (no such
+/// workspace or image), ETIMEDOUT/kTimeout (the repository does not answer).
+Result<void> run_mount(const MountSessionOptions& options, const fs::StartReport& report);
 
 }  // namespace satchel::cli

@@ -11,7 +11,6 @@
 #include <set>
 
 #include "base/file_io.h"
-#include "fs/deadline_pool.h"
 #include "fs/open_contents.h"
 
 namespace satchel::fs {

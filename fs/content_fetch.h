@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/log.h"
+#include "fs/deadline_pool.h"
 #include "fs/view.h"
 #include "store/metadata_db.h"
 #include "store/object_store.h"
@@ -18,7 +19,7 @@ namespace satchel::fs {
 struct ContentFetchOptions {
   std::size_t open_contents_max = 512;  ///< each holds at most two descriptors
   unsigned threads = 4;                 ///< that wait for the repository
-  std::chrono::milliseconds deadline{30'000};
+  std::chrono::milliseconds deadline = kRepositoryDeadline;
 };
 
 /// Where a ContentFetch looks and keeps; all borrowed.

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +20,7 @@ namespace {
 
 constexpr std::size_t kReportBytesMax = 64U << 10U;
 constexpr std::size_t kTextBytesMax = 8U << 10U;
+constexpr int kReapDeadlineMs = 15'000;
 constexpr std::uint8_t kUsable = 0;
 constexpr std::uint8_t kFailed = 1;
 
@@ -82,18 +85,30 @@ void leave_terminal() {
   if (::chdir("/") != 0) return;  // then some other directory stays busy: no harm
 }
 
-[[noreturn]] void run_child(
-    const std::function<Result<void>(const std::function<void()>& usable)>& body, UniqueFd pipe) {
+[[noreturn]] void run_child(const std::function<Result<void>(const StartReport& report)>& body,
+                            UniqueFd pipe) {
   (void)::setsid();  // fails only for a group leader, which a fresh child is not
   (void)::signal(SIGPIPE, SIG_IGN);
   block_stop_signals();
-  const auto result = body([&] {
+  const auto report = [&](const Result<void>& started) {
+    if (!pipe.valid()) return;
+    if (!started) return send_report(pipe, encode_report(started.error()));
     leave_terminal();
     const std::array<std::byte, 1> usable{std::byte{kUsable}};
     send_report(pipe, usable);
-  });
-  if (!result && pipe.valid()) send_report(pipe, encode_report(result.error()));
+  };
+  const auto result = body(report);
+  if (!result) report(result);
   ::_exit(result ? 0 : exit_code_of(result.error()));
+}
+
+/// The failed child ends soon. One that cannot, because a thread of it waits in the kernel, is left
+/// to its fate.
+void reap(pid_t child) {
+  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  pollfd polled{.fd = process.get(), .events = POLLIN, .revents = 0};
+  if (process.valid()) (void)::poll(&polled, 1, kReapDeadlineMs);  // early: it becomes init's
+  (void)::waitpid(child, nullptr, WNOHANG);
 }
 
 Error died(pid_t child) {
@@ -118,8 +133,7 @@ void block_stop_signals() {
   (void)::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // cannot fail with these arguments
 }
 
-Result<pid_t> start_daemon(
-    const std::function<Result<void>(const std::function<void()>& usable)>& body) {
+Result<pid_t> start_daemon(const std::function<Result<void>(const StartReport& report)>& body) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return errno_error({}, "make a pipe");
   UniqueFd reader(ends[0]);
@@ -134,9 +148,7 @@ Result<pid_t> start_daemon(
   const auto report = read_report(reader.get());
   if (report.empty()) return died(child);
   if (auto result = decode_report(report); !result) {
-    int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    reap(child);
     return std::move(result).error();
   }
   return child;

@@ -9,16 +9,18 @@
 
 namespace satchel::fs {
 
+/// Tells the parent how the start went; later calls tell nobody.
+using StartReport = std::function<void(const Result<void>&)>;
+
 /// Runs `body` in a child process of its own session and returns the child's pid as soon as `body`
-/// calls the function it is given; from then on the child has no terminal and its working directory
-/// is /, so paths that it uses must be absolute. If `body` fails before, that Error is the parent's
-/// result; if the child dies, kInternal. The child never returns from here: it exits with 0, or
-/// with the Error's exit code.
+/// reports success; from then on the child has no terminal and its working directory is /, so paths
+/// that it uses must be absolute. An Error that `body` reports, or returns before it has reported
+/// anything, is the parent's result; if the child dies, kInternal. The child never returns from
+/// here: it exits with 0, or with the Error's exit code.
 ///
 /// To be called while the process has one thread. In the child SIGTERM, SIGINT and SIGHUP are
 /// blocked: see block_stop_signals().
-Result<pid_t> start_daemon(
-    const std::function<Result<void>(const std::function<void()>& usable)>& body);
+Result<pid_t> start_daemon(const std::function<Result<void>(const StartReport& report)>& body);
 
 /// Blocks SIGTERM, SIGINT and SIGHUP in this thread and those it will start, so that Mount::serve()
 /// can wait for them.

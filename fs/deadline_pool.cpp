@@ -1,5 +1,7 @@
 #include "fs/deadline_pool.h"
 
+#include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -42,6 +44,7 @@ struct DeadlinePool::State {
   };
   Guarded<Queue> queue;
   std::condition_variable arrived;
+  std::atomic<bool> is_stuck = false;  // a deadline has passed, and no work has ended since
   std::vector<std::thread> threads;
 
   void serve() {
@@ -56,6 +59,7 @@ struct DeadlinePool::State {
       }
       auto result = run_guarded(job->work);
       job->work = nullptr;  // what it owns goes before the caller goes on
+      is_stuck = false;
       *job->result.lock() = std::move(result);
       job->done.notify_all();
     }
@@ -85,7 +89,8 @@ DeadlinePool::~DeadlinePool() {
 }
 
 Result<void> DeadlinePool::run(Work work, std::chrono::milliseconds deadline) {
-  const auto end = SteadyClock::now() + deadline;
+  const auto start = SteadyClock::now();
+  const auto end = start + (state_->is_stuck ? std::min(deadline, kStuckDeadline) : deadline);
   auto job = std::make_shared<Job>();
   job->work = std::move(work);
   const Error late{.code = ETIMEDOUT,
@@ -95,9 +100,15 @@ Result<void> DeadlinePool::run(Work work, std::chrono::milliseconds deadline) {
   if (!state_->push(job, kQueueMax)) return late;
   auto result = job->result.lock();
   while (!result->has_value()) {
-    if (SteadyClock::now() >= end) return late;
-    job->done.wait_for(result.lock(), kInterruptionPoll);
-    if (!result->has_value() && InterruptionScope::is_interrupted()) return Error{.code = EINTR};
+    const auto now = SteadyClock::now();
+    if (now >= end) {
+      state_->is_stuck = true;
+      return late;
+    }
+    if (now - start >= kInterruptedMin && InterruptionScope::is_interrupted()) {
+      return Error{.code = EINTR};
+    }
+    job->done.wait_until(result.lock(), std::min(end, now + kInterruptionPoll));
   }
   return std::move(**result);
 }

@@ -10,17 +10,25 @@
 
 namespace satchel::fs {
 
+/// How long a request of the kernel's waits for the repository.
+inline constexpr std::chrono::milliseconds kRepositoryDeadline{30'000};
+
 /// Runs work on a few threads of its own; who asks waits no longer than a deadline.
 ///
 /// Work that is late goes on and its result is dropped, so it must own what it uses. When all
-/// threads are stuck the callers still get their ETIMEDOUT. Thread-safe. The destructor waits for
-/// work that runs; what is still queued is dropped.
+/// threads are stuck the callers still get their ETIMEDOUT; and after one deadline has passed,
+/// later callers wait no longer than kStuckDeadline until any work ends again. Thread-safe. The
+/// destructor waits for work that runs; what is still queued is dropped.
 class DeadlinePool {
  public:
   using Work = std::function<Result<void>()>;
   static constexpr std::size_t kQueueMax = 1024;
   /// start() leaves this much of the queue to those who wait.
   static constexpr std::size_t kBackgroundQueueMax = 16;
+  static constexpr std::chrono::milliseconds kStuckDeadline{1'000};
+  /// A caller with a signal stays this long: an answer that comes soon is better than EINTR, which
+  /// few programs expect of a file.
+  static constexpr std::chrono::milliseconds kInterruptedMin{1'000};
 
   explicit DeadlinePool(unsigned threads);
   ~DeadlinePool();

@@ -175,8 +175,14 @@ UncancelledScope::~UncancelledScope() {
   (void)::pthread_setcancelstate(before_, nullptr);  // as above
 }
 
-bool is_interrupted(void* req) {
-  return fuse_req_interrupted(static_cast<fuse_req_t>(req)) != 0;
+bool is_interrupted(void* context) {
+  const auto req = static_cast<fuse_req_t>(context);
+  if (fuse_req_interrupted(req) != 0) return true;
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
+  // libfuse does not match interrupts with requests that came by the ring.
+  if (fuse_req_is_uring(req)) return is_dying(fuse_req_ctx(req)->pid);
+#endif
+  return false;
 }
 
 }  // namespace detail

@@ -159,7 +159,8 @@ fuse_entry_param to_entry_param(fuse_req_t req, const NodeReply& node);
 namespace detail {
 void start(fuse_req_t req, OpName op);
 void fail(fuse_req_t req, OpName op, const Error& error);
-bool is_interrupted(void* req);
+/// Of a fuse_req_t: whoever asked has been signalled.
+bool is_interrupted(void* context);
 
 /// At the end of a session libfuse cancels its threads where they stand. A handler has to come to
 /// its own end: cancelled in between, it would leave locks held, or end the process in a

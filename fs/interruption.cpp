@@ -1,5 +1,13 @@
 #include "fs/interruption.h"
 
+#include <signal.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
 namespace satchel::fs {
 namespace {
 
@@ -8,6 +16,19 @@ namespace {
 thread_local InterruptionScope* innermost = nullptr;
 
 }  // namespace
+
+// Whatever signal ends a process, the kernel makes SIGKILL pending for each of its threads.
+bool is_dying(pid_t thread) {
+  errno = 0;
+  std::ifstream status("/proc/" + std::to_string(thread) + "/status");
+  if (!status) return errno == ENOENT || errno == ESRCH;
+  constexpr std::uint64_t kKilled = std::uint64_t{1} << (SIGKILL - 1);
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with("SigPnd:")) continue;
+    return (std::strtoull(line.c_str() + line.find(':') + 1, nullptr, 16) & kKilled) != 0;
+  }
+  return false;
+}
 
 InterruptionScope::InterruptionScope(Question question, void* context)
     : question_(question), context_(context), outer_(innermost) {

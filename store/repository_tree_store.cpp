@@ -27,10 +27,11 @@ Error no_upload(const EntryKey& key) {
 
 struct RepositoryTreeStore::State {
   State(Repository& its_repository, MetadataCache* its_cache, Upload* its_upload,
-        std::size_t decoded_bytes_max)
+        std::size_t decoded_bytes_max, RepositoryWait its_wait)
       : repository(its_repository),
         cache(its_cache),
         upload(its_upload),
+        wait(std::move(its_wait)),
         directory_pages(std::in_place, decoded_bytes_max),
         link_pages(std::in_place, decoded_bytes_max / 8) {}
 
@@ -46,6 +47,7 @@ struct RepositoryTreeStore::State {
   Repository& repository;
   MetadataCache* cache;
   Upload* upload;
+  RepositoryWait wait;
   PageCache<DirectoryPage> directory_pages;
   PageCache<LinkPage> link_pages;
 };
@@ -62,9 +64,15 @@ Result<std::vector<std::byte>> RepositoryTreeStore::State::fetch(const EntryKey&
     SATCHEL_ASSIGN(auto pending, upload->get(key));
     if (pending) return *std::move(pending);
   }
-  SATCHEL_ASSIGN(auto raw, repository.get(key));
-  if (cache != nullptr) SATCHEL_TRY(cache->keep(key, raw));
-  return raw;
+  // Shared with the work: who stops waiting is gone before the entry comes, which is kept all the
+  // same.
+  const auto raw = std::make_shared<std::vector<std::byte>>();
+  const auto work = [this, key, raw]() -> Result<void> {
+    SATCHEL_ASSIGN(*raw, repository.get(key));
+    return cache != nullptr ? cache->keep(key, *raw) : Result<void>();
+  };
+  SATCHEL_TRY(wait ? wait(work) : work());
+  return std::move(*raw);
 }
 
 Result<Upload::Put> RepositoryTreeStore::State::store(const EntryKey& key, Bytes raw) {
@@ -111,8 +119,10 @@ Result<PageId> RepositoryTreeStore::State::put_page(EntryType type, const Page& 
 }
 
 RepositoryTreeStore::RepositoryTreeStore(Repository& repository, MetadataCache* cache,
-                                         Upload* upload, std::size_t decoded_bytes_max)
-    : state_(std::make_unique<State>(repository, cache, upload, decoded_bytes_max)) {}
+                                         Upload* upload, std::size_t decoded_bytes_max,
+                                         RepositoryWait wait)
+    : state_(
+          std::make_unique<State>(repository, cache, upload, decoded_bytes_max, std::move(wait))) {}
 RepositoryTreeStore::~RepositoryTreeStore() = default;
 
 Result<std::shared_ptr<const DirectoryPage>> RepositoryTreeStore::get_directory_page(

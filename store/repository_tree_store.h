@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "store/tree_store.h"
@@ -18,6 +19,10 @@ class MetadataCache {
   virtual Result<void> keep(const EntryKey& key, Bytes raw) = 0;
 };
 
+/// Runs what asks the repository. It may return before the work is done, with an error of its own:
+/// then the work goes on, and ends before the tree store does. See fs/deadline_pool.h.
+using RepositoryWait = std::function<Result<void>(std::function<Result<void>()> work)>;
+
 /// Decoded pages in an LRU of about `decoded_bytes_max`, then the local cache, then what the upload
 /// still holds, then the repository. What was read or put is kept in the local cache, so that a
 /// tree once seen can be read without the repository.
@@ -28,9 +33,9 @@ class MetadataCache {
 class RepositoryTreeStore final : public TreeStore {
  public:
   /// `cache` and `upload` may be null; what is given is borrowed. Without upload put…() of what the
-  /// repository lacks is EROFS/kReadOnly.
+  /// repository lacks is EROFS/kReadOnly. Without `wait` whoever asks waits as long as it takes.
   RepositoryTreeStore(Repository& repository, MetadataCache* cache, Upload* upload,
-                      std::size_t decoded_bytes_max = 64U << 20U);
+                      std::size_t decoded_bytes_max = 64U << 20U, RepositoryWait wait = {});
   ~RepositoryTreeStore() override;
   Result<std::shared_ptr<const DirectoryPage>> get_directory_page(const PageId& id) override;
   Result<std::shared_ptr<const LinkPage>> get_link_page(const PageId& id) override;

@@ -155,7 +155,7 @@ Result<void> open_all(Served& served, const HostPath& folder, const std::string&
 }
 
 Result<void> serve(const HostPath& folder, const std::string& root,
-                   const MountFixture::Options& options, const std::function<void()>& usable) {
+                   const MountFixture::Options& options, const fs::StartReport& report) {
   SATCHEL_ASSIGN(auto log, Log::to_file(folder / "satchel.log", LogLevel::kInfo));
   Served served(std::move(log));
   SATCHEL_TRY(open_all(served, folder, root, options));
@@ -175,7 +175,7 @@ Result<void> serve(const HostPath& folder, const std::string& root,
   auto verbs = fs::mount_verbs(controlled);
   SATCHEL_ASSIGN(served.control, fs::ControlServer::start(served.client_store->control_socket(),
                                                           std::move(verbs), served.log));
-  usable();
+  report({});
   const auto result = served.mount->serve();
   served.control.reset();
   return result;
@@ -201,9 +201,8 @@ MountFixture::~MountFixture() {
 }
 
 Result<pid_t> MountFixture::try_mount(const Options& options) {
-  return fs::start_daemon([&](const std::function<void()>& usable) {
-    return serve(temp_.path(), root_, options, usable);
-  });
+  return fs::start_daemon(
+      [&](const fs::StartReport& report) { return serve(temp_.path(), root_, options, report); });
 }
 
 void MountFixture::mount(const Options& options) {

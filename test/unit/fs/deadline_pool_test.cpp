@@ -1,6 +1,9 @@
 #include "fs/deadline_pool.h"
 
 #include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <future>
@@ -48,6 +51,47 @@ TEST_SUITE("fs/deadline_pool") {
       CHECK(pool.run([]() -> Result<void> { return {}; }, milliseconds(10'000)));
     }
     CHECK(finished->load() == 2);
+  }
+
+  TEST_CASE("after a deadline has passed, callers wait briefly until some work ends") {
+    auto gate = std::make_shared<std::promise<void>>();
+    const auto opened = gate->get_future().share();
+    const auto wait = [opened]() -> Result<void> {
+      opened.wait();
+      return {};
+    };
+    const auto seconds_of = [](const auto& function) {
+      const auto start = std::chrono::steady_clock::now();
+      function();
+      return std::chrono::steady_clock::now() - start;
+    };
+    DeadlinePool pool(2);
+    CHECK(pool.run(wait, milliseconds(20)).error().code == ETIMEDOUT);
+    CHECK(seconds_of([&] {
+            CHECK(pool.run(wait, milliseconds(60'000)).error().code == ETIMEDOUT);
+          }) < milliseconds(30'000));
+    CHECK(pool.run(wait, milliseconds(10)).error().code == ETIMEDOUT);
+    gate->set_value();
+    REQUIRE(pool.run([]() -> Result<void> { return {}; }, milliseconds(10'000)));
+    // Longer than the short deadline: it is over.
+    const auto slow = [] {
+      std::this_thread::sleep_for(DeadlinePool::kStuckDeadline + milliseconds(200));
+      return Result<void>();
+    };
+    CHECK(pool.run(slow, milliseconds(60'000)));
+  }
+
+  TEST_CASE("who was killed is dying, who was only signalled is not") {
+    CHECK_FALSE(is_dying(::getpid()));
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::pause();
+      ::_exit(0);
+    }
+    CHECK_FALSE(is_dying(child));
+    REQUIRE(::kill(child, SIGKILL) == 0);
+    REQUIRE(::waitpid(child, nullptr, 0) == child);
+    CHECK(is_dying(child));
   }
 
   TEST_CASE("a caller that is interrupted leaves") {
