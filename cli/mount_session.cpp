@@ -21,6 +21,7 @@
 #include "cli/router_rules.h"
 #include "fs/content_fetch.h"
 #include "fs/end_watchdog.h"
+#include "fs/local_filesystem.h"
 #include "fs/mount_verbs.h"
 #include "fs/node_index.h"
 #include "fs/scratch.h"
@@ -107,6 +108,8 @@ class MountSession {
   };
 
   Result<void> wait_for(fs::DeadlinePool::Work work) {
+    // A disk of our own answers or fails; to change threads would cost a third of a cold find(1).
+    if (is_repository_local_) return work();
     return waits_.run(std::move(work), deadline_.load());
   }
 
@@ -136,6 +139,8 @@ class MountSession {
     };
     SATCHEL_ASSIGN(auto repository, ask_repository<store::Repository>(open_there));
     repository_.emplace(std::move(repository));
+    const auto ask_where = [this] { return fs::is_on_this_machine(options_.repository); };
+    SATCHEL_ASSIGN(is_repository_local_, ask_repository<bool>(ask_where));
     return {};
   }
 
@@ -430,6 +435,7 @@ class MountSession {
   Guarded<State> state_;
   std::atomic<int> rounds_running_ = 0;
   std::optional<store::Repository> repository_;
+  bool is_repository_local_ = false;  ///< until it is open: not known to be
   std::unique_ptr<fs::ClientStore> client_;
   std::optional<store::RepositoryTreeStore> trees_;
   std::atomic<std::chrono::milliseconds> deadline_;
