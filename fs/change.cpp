@@ -87,6 +87,7 @@ Result<Change::Edit*> Change::edit_names(Node& directory) {
 }
 
 Result<Change::Edit*> Change::add(InodeRow row, bool is_stored) {
+  takes_space();
   UpperId id = std::exchange(next_id_, 0);
   if (id == 0) {
     SATCHEL_ASSIGN(id, view_.upper->next_number());
@@ -156,6 +157,7 @@ Result<void> Change::put_name(Node& directory, const Name& name, const Edit& chi
 }
 
 Result<void> Change::drop_name(Node& directory, const Name& name) {
+  drops_name_ = true;
   SATCHEL_ASSIGN(const Edit* parent, edit(directory));
   SATCHEL_ASSIGN(const bool is_in_base, base_has(directory, name));
   std::optional<Dentry> whiteout;
@@ -294,7 +296,9 @@ void Change::tell(ChangeWatch& watch) const {
 Result<void> Change::commit(store::Durability durability) {
   put_edits();
   put_names();
-  if (!batch_.is_empty()) SATCHEL_TRY(view_.upper->write(batch_, durability));
+  const bool is_ordinary = takes_space_ && !drops_name_;
+  const auto use = is_ordinary ? store::SpaceUse::kOrdinary : store::SpaceUse::kAll;
+  if (!batch_.is_empty()) SATCHEL_TRY(view_.upper->write(batch_, durability, use));
   for (auto& [id, edit] : edits_) apply(edit);
   for (auto& [node, edit] : attached_) view_.table.attach(*node, edit->inode);
   for (const auto& action : after_) action();

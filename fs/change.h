@@ -63,6 +63,9 @@ class Change {
   void after_commit(std::function<void()> action) { after_.push_back(std::move(action)); }
   [[nodiscard]] store::MetadataBatch& batch() { return batch_; }
 
+  /// This change takes space, if it is not one that gives up a name: see store::SpaceUse.
+  void takes_space() { takes_space_ = true; }
+
   Result<void> commit(store::Durability durability = store::Durability::kProcessCrash);
 
  private:
@@ -86,6 +89,8 @@ class Change {
   Timestamp now_;
   Generation generation_;
   UpperId next_id_ = 0;
+  bool takes_space_ = false;
+  bool drops_name_ = false;
   store::MetadataBatch batch_;
   std::map<UpperId, Edit> edits_;
   std::map<Node*, Edit*> attached_;

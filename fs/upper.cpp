@@ -16,6 +16,8 @@ namespace {
 using store::MetadataBatch;
 using store::MetadataDb;
 
+/// So that files can be removed from a full disk, and what is in memory can be written.
+constexpr std::uint64_t kReserveBytesMax = 32U << 20U;
 constexpr std::string_view kBaseKey = "base";
 constexpr std::string_view kNextNumberKey = "next_number";
 constexpr std::string_view kGenerationKey = "generation";
@@ -111,7 +113,8 @@ Result<std::unique_ptr<Upper>> Upper::open(const HostPath& directory, const Uppe
                                            const Log& log) {
   SATCHEL_ASSIGN(MetadataDb db,
                  MetadataDb::open(directory / "meta", {.families = {"dentries", "positions",
-                                                                    "inodes", "places", "state"}}));
+                                                                    "inodes", "places", "state"},
+                                                       .reserve_bytes_max = kReserveBytesMax}));
   const HostPath files_path = directory / "upper";
   if (::mkdir(files_path.c_str(), 0700) != 0 && errno != EEXIST) {
     return file_error(files_path.text, "make the folder of changed files");
@@ -283,8 +286,9 @@ void Upper::put_base(MetadataBatch& batch, const UpperBase& base) {
   batch.put(kState, kBaseKey, encode_base(base));
 }
 
-Result<void> Upper::write(const MetadataBatch& batch, store::Durability durability) {
-  return db_.write(batch, durability);
+Result<void> Upper::write(const MetadataBatch& batch, store::Durability durability,
+                          store::SpaceUse use) {
+  return db_.write(batch, durability, use);
 }
 Result<void> Upper::sync() {
   return db_.sync();

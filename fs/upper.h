@@ -97,7 +97,8 @@ class Upper {
   void set_base(const UpperBase& base);
 
   Result<void> write(const store::MetadataBatch& batch,
-                     store::Durability durability = store::Durability::kProcessCrash);
+                     store::Durability durability = store::Durability::kProcessCrash,
+                     store::SpaceUse use = store::SpaceUse::kAll);
   Result<void> sync();
 
   /// A folder in memory for bytes that are to go with the process. To be called before the first

@@ -109,6 +109,7 @@ Result<void> View::set_xattr(NodeId id, const std::string& name, std::string_vie
   if (mode == XattrMode::kCreate && existing.contains(name)) return errno_answer(EEXIST);
   if (mode == XattrMode::kReplace && !existing.contains(name)) return errno_answer(ENODATA);
   Change change(*state_);
+  change.takes_space();
   SATCHEL_ASSIGN(Change::Edit * edit, change.edit(*node));
   if (name == kAccessAclXattr || name == kDefaultAclXattr) {
     SATCHEL_TRY(set_acl(edit->row, name, value));

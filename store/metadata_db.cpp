@@ -18,6 +18,7 @@
 #include "base/file_io.h"
 #include "base/unique_fd.h"
 #include "store/directory_names.h"
+#include "store/space_reserve.h"
 
 namespace satchel::store {
 namespace {
@@ -30,6 +31,7 @@ constexpr double kBloomBitsPerKey = 10;
 constexpr std::ptrdiff_t kIdleLogsMax = 8;
 /// Held by flock(2) while open. RocksDB's own LOCK would do, but it says who lost only in prose.
 constexpr const char* kOwnerFile = "OWNER";
+constexpr const char* kReserveFile = "RESERVE";
 
 rocksdb::Slice to_slice(std::string_view text) {
   return {text.data(), text.size()};
@@ -174,6 +176,7 @@ struct MetadataDb::State {
   }
   rocksdb::Status open(const MetadataDbOptions& options);
   void let_go_of_idle_logs() const;
+  rocksdb::Status write(rocksdb::WriteBatch& writes, SpaceUse use);
 
   HostPath directory;
   UniqueFd owner;
@@ -181,6 +184,7 @@ struct MetadataDb::State {
   std::vector<rocksdb::ColumnFamilyHandle*> handles;  ///< in the order asked for, then the rest
   std::size_t families = 0;
   SharedSync shared_sync;
+  SpaceReserve reserve;
 };
 
 rocksdb::Status MetadataDb::State::open(const MetadataDbOptions& options) {
@@ -206,6 +210,16 @@ rocksdb::Status MetadataDb::State::open(const MetadataDbOptions& options) {
   database.reset(opened);
   if (status.ok()) let_go_of_idle_logs();
   return status;
+}
+
+// RocksDB takes no write at all after one that found no space, those that would make some included.
+rocksdb::Status MetadataDb::State::write(rocksdb::WriteBatch& writes, SpaceUse use) {
+  if (use == SpaceUse::kAll) {
+    reserve.make_room();
+  } else if (!reserve.has_room()) {
+    return rocksdb::Status::NoSpace();
+  }
+  return database->Write(rocksdb::WriteOptions(), &writes);
 }
 
 /// Each open starts a log, and RocksDB removes old ones only at an open that finds something in
@@ -243,8 +257,13 @@ Result<MetadataDb> MetadataDb::open(const HostPath& directory, const MetadataDbO
                  .message = "another process uses the database",
                  .path = directory.text};
   }
+  if (options.reserve_bytes_max > 0) {
+    SATCHEL_TRY(state->reserve.open(directory / kReserveFile, options.reserve_bytes_max));
+  }
+  state->reserve.make_room();
   const rocksdb::Status status = state->open(options);
   if (!status.ok()) return to_error(status, directory);
+  (void)state->reserve.has_room();  // takes what there is of it
   return MetadataDb(std::move(state));
 }
 
@@ -257,7 +276,7 @@ Result<std::optional<std::string>> MetadataDb::get(Family family, std::string_vi
   return std::optional<std::string>(std::move(value));
 }
 
-Result<void> MetadataDb::write(const MetadataBatch& batch, Durability durability) {
+Result<void> MetadataDb::write(const MetadataBatch& batch, Durability durability, SpaceUse use) {
   using Kind = MetadataBatch::Operations::Kind;
   rocksdb::WriteBatch writes;
   for (const auto& operation : batch.operations_->list) {
@@ -276,7 +295,7 @@ Result<void> MetadataDb::write(const MetadataBatch& batch, Durability durability
     }
     if (!status.ok()) return to_error(status, state_->directory);
   }
-  const rocksdb::Status status = state_->database->Write(rocksdb::WriteOptions(), &writes);
+  const rocksdb::Status status = state_->write(writes, use);
   if (!status.ok()) return to_error(status, state_->directory);
   // Not WriteOptions::sync: that would hold up every other writer for the time of the fsync.
   return durability == Durability::kPowerCut ? sync() : Result<void>{};

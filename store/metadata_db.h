@@ -21,6 +21,12 @@ enum class Durability : std::uint8_t {
   kPowerCut,      ///< it is on the medium; concurrent callers share one sync
 };
 
+/// What a write may use on a full filesystem.
+enum class SpaceUse : std::uint8_t {
+  kAll,       ///< also the reserve: for what removes, syncs or ends something
+  kOrdinary,  ///< not the reserve: for what adds something. ENOSPC while that is short
+};
+
 /// Index into the list of families given to open().
 using Family = std::uint32_t;
 
@@ -48,6 +54,7 @@ struct MetadataDbOptions {
   std::vector<std::string> families{};   ///< created when missing; order gives the Family numbers
   std::size_t cache_bytes = 16U << 20U;  ///< of blocks read
   std::size_t write_buffer_bytes = 8U << 20U;  ///< of all families together
+  std::uint64_t reserve_bytes_max = 0;         ///< see store/space_reserve.h
 };
 
 /// After a crash of the process every returned write() is there; after a power cut every write() up
@@ -66,7 +73,8 @@ class MetadataDb {
   ~MetadataDb();
 
   Result<std::optional<std::string>> get(Family family, std::string_view key) const;
-  Result<void> write(const MetadataBatch& batch, Durability durability = Durability::kProcessCrash);
+  Result<void> write(const MetadataBatch& batch, Durability durability = Durability::kProcessCrash,
+                     SpaceUse use = SpaceUse::kAll);
   /// Makes every write that has returned survive a power cut; concurrent calls share one fsync.
   /// Fault point: metadata.sync.
   Result<void> sync();

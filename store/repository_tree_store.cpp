@@ -69,7 +69,10 @@ Result<std::vector<std::byte>> RepositoryTreeStore::State::fetch(const EntryKey&
   const auto raw = std::make_shared<std::vector<std::byte>>();
   const auto work = [this, key, raw]() -> Result<void> {
     SATCHEL_ASSIGN(*raw, repository.get(key));
-    return cache != nullptr ? cache->keep(key, *raw) : Result<void>();
+    if (cache == nullptr) return {};
+    auto kept = cache->keep(key, *raw);
+    // A full disk is no reason not to show what can be read.
+    return kept || kept.error().code == ENOSPC ? Result<void>() : kept;
   };
   SATCHEL_TRY(wait ? wait(work) : work());
   return std::move(*raw);

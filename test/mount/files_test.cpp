@@ -3,9 +3,11 @@
 #include <linux/falloc.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "test/mount/fixture.h"
@@ -104,6 +106,43 @@ TEST_SUITE("mount/files") {
         place.saw("sees", bytes);
       }
     });
+  }
+
+  TEST_CASE("files are removed from a full disk, and then there is room again") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture(make_base);
+    const std::string store = fixture.folder("store").text;
+    REQUIRE(::mkdir(store.c_str(), 0700) == 0);
+    REQUIRE(::mount("tmpfs", store.c_str(), "tmpfs", 0, "size=128m") == 0);
+    fixture.mount();
+    const auto make = [&](const std::string& name, std::size_t size) {
+      const UniqueFd fd(::open(fixture.mnt(name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+      if (!fd.valid()) return errno;
+      const std::string bytes(64U << 10U, 'x');
+      for (std::size_t done = 0; done < size; done += bytes.size()) {
+        if (::write(fd.get(), bytes.data(), bytes.size()) < 0) return errno;
+      }
+      return 0;
+    };
+    for (int i = 0; i < 500; ++i) REQUIRE(make("file" + std::to_string(i), 0) == 0);
+    CHECK(make("filler", 1U << 30U) == ENOSPC);
+    int code = 0;
+    for (int i = 0; i < 100'000 && code == 0; ++i) code = make("more" + std::to_string(i), 0);
+    CHECK(code == ENOSPC);
+    CHECK(::setxattr(fixture.mnt("file0").c_str(), "user.x", "value", 5, 0) == -1);
+    CHECK(::rename(fixture.mnt("file0").c_str(), fixture.mnt("renamed").c_str()) == 0);
+    CHECK(::chmod(fixture.mnt("renamed").c_str(), 0600) == 0);
+    for (int i = 1; i < 500; ++i) {
+      REQUIRE(::unlink(fixture.mnt("file" + std::to_string(i)).c_str()) == 0);
+    }
+    REQUIRE(::unlink(fixture.mnt("small").c_str()) == 0);
+    fixture.unmount();
+    fixture.mount();  // nor does a full disk keep a view from being mounted
+    CHECK(::access(fixture.mnt("small").c_str(), F_OK) == -1);
+    REQUIRE(::unlink(fixture.mnt("filler").c_str()) == 0);
+    CHECK(make("after", 1U << 20U) == 0);
+    fixture.unmount();
+    CHECK(::umount(store.c_str()) == 0);
   }
 
   TEST_CASE("holes of an unchanged file are found where its bytes are here") {

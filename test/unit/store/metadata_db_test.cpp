@@ -1,19 +1,23 @@
 #include "store/metadata_db.h"
 
 #include <doctest/doctest.h>
-
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
+#include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/digest.h"
 #include "base/fault_point.h"
+#include "base/unique_fd.h"
 #include "test/support/child_process.h"
 #include "test/support/file_bytes.h"
 #include "test/support/seeded_random.h"
@@ -45,6 +49,15 @@ std::vector<std::string> keys_of(const MetadataDb& db, std::string_view prefix,
     return MetadataDb::Walk::kContinue;
   }));
   return keys;
+}
+
+/// Takes the last byte of a filesystem.
+void fill_disk(const HostPath& file) {
+  const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  const std::string bytes(65'536, 'f');
+  for (std::size_t size = bytes.size(); size > 0;) {
+    if (::write(fd.get(), bytes.data(), size) <= 0) size /= 2;
+  }
 }
 
 /// Runs `work`, which ends with SIGKILL, in a process of its own.
@@ -284,6 +297,60 @@ TEST_SUITE("store/metadata_db") {
     if (!opened) {
       CHECK(opened.error().code == EROFS);
       CHECK(opened.error().sat == Sat::kReadOnly);
+    }
+    CHECK(::umount(directory.path().c_str()) == 0);
+  }
+
+  TEST_CASE("on a full disk keys can be removed, and once there is room all goes on") {
+    if (::geteuid() != 0) SATCHEL_SKIP("needs root to mount a tmpfs");
+    const test::TempDir directory;
+    REQUIRE(::mount("tmpfs", directory.path().c_str(), "tmpfs", 0, "size=128m") == 0);
+    {
+      const HostPath place = directory.path() / "db";
+      const MetadataDbOptions options{.families = {"first"}, .reserve_bytes_max = 32U << 20U};
+      std::optional<MetadataDb> db(MetadataDb::open(place, options).value());
+      const auto put_ordinary = [&](const std::string& key) {
+        MetadataBatch batch;
+        batch.put(kFirst, key, std::string(3000, 'x'));
+        return db->write(batch, Durability::kProcessCrash, SpaceUse::kOrdinary);
+      };
+      std::set<std::string> expected;
+      for (int round = 0; round < 4; ++round) {
+        CAPTURE(round);
+        for (int i = 0; i < 2000; ++i) {
+          const std::string key = fmt::format("{}-{:06}", round, i);
+          REQUIRE(put_ordinary(key));
+          expected.insert(key);
+        }
+        fill_disk(directory.path() / "filler");
+        CHECK(put_ordinary("more").error().code == ENOSPC);
+        for (int i = 0; i < 1000; ++i) {
+          const std::string key = *expected.begin();
+          MetadataBatch batch;
+          batch.remove(kFirst, key);
+          const auto removed = db->write(batch);
+          REQUIRE_MESSAGE(removed, to_text(removed.error()));
+          expected.erase(expected.begin());
+        }
+        CHECK(db->sync());
+        CHECK(put_ordinary("more").error().code == ENOSPC);
+        // As after a crash.
+        const test::TempDir elsewhere;
+        std::filesystem::copy(place.text, elsewhere.path().text + "/db");
+        const auto copy =
+            MetadataDb::open(elsewhere.path() / "db", {.families = {"first"}}).value();
+        const auto keys = keys_of(copy, "");
+        CHECK(std::set(keys.begin(), keys.end()) == expected);
+        REQUIRE(std::filesystem::remove((directory.path() / "filler").text));
+        REQUIRE(put_ordinary("after"));  // at once
+        expected.insert("after");
+        CHECK(std::filesystem::file_size((place / "RESERVE").text) == 2U << 20U);
+      }
+      fill_disk(directory.path() / "filler");
+      while (put_ordinary("last")) {
+      }
+      db.reset();
+      CHECK(MetadataDb::open(place, options));  // also a full disk's database can be opened
     }
     CHECK(::umount(directory.path().c_str()) == 0);
   }

@@ -1,0 +1,77 @@
+#include "store/space_reserve.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/file_io.h"
+
+namespace satchel::store {
+namespace {
+
+constexpr std::uint64_t kShareOfFilesystem = 64;
+constexpr std::uint64_t kParts = 4;     // it is given back in
+constexpr std::uint64_t kRoomPart = 2;  // a half of it has to be free beside it
+
+}  // namespace
+
+Result<void> SpaceReserve::open(const HostPath& place, std::uint64_t bytes_max) {
+  const std::lock_guard lock(mutex_);
+  UniqueFd file(::open(place.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  struct stat stat {};
+  struct statvfs filesystem {};
+  if (!file.valid() || ::fstat(file.get(), &stat) != 0 ||
+      ::fstatvfs(file.get(), &filesystem) != 0) {
+    return file_error(place.text, "keep space in reserve");
+  }
+  file_ = std::move(file);
+  bytes_held_ = static_cast<std::uint64_t>(stat.st_size);
+  const std::uint64_t all = filesystem.f_blocks * filesystem.f_frsize;
+  bytes_wanted_ = std::min(bytes_max, all / kShareOfFilesystem);
+  return {};
+}
+
+bool SpaceReserve::has_room() {
+  const std::lock_guard lock(mutex_);
+  return fill() && is_free(bytes_wanted_ / kRoomPart);
+}
+
+void SpaceReserve::make_room() {
+  const std::lock_guard lock(mutex_);
+  while (!is_free(bytes_wanted_ / kRoomPart) && release()) {
+  }
+}
+
+bool SpaceReserve::is_free(std::uint64_t bytes) const {
+  struct statvfs filesystem {};
+  if (bytes == 0 || ::fstatvfs(file_.get(), &filesystem) != 0) return true;
+  const auto blocks = ::geteuid() == 0 ? filesystem.f_bfree : filesystem.f_bavail;
+  return blocks * filesystem.f_frsize >= bytes;
+}
+
+bool SpaceReserve::fill() {
+  if (bytes_held_ >= bytes_wanted_) return true;
+  if (::fallocate(file_.get(), 0, 0, static_cast<off_t>(bytes_wanted_)) == 0) {
+    bytes_held_ = bytes_wanted_;
+    return true;
+  }
+  const bool is_full = errno == ENOSPC || errno == EDQUOT;
+  // It may have got a part of it.
+  (void)::ftruncate(file_.get(), static_cast<off_t>(bytes_held_));
+  if (!is_full) bytes_wanted_ = bytes_held_;  // it cannot be allocated here
+  return !is_full;
+}
+
+bool SpaceReserve::release() {
+  if (bytes_held_ == 0) return false;
+  const std::uint64_t part = std::max<std::uint64_t>(bytes_wanted_ / kParts, 1);
+  const std::uint64_t rest = bytes_held_ - std::min(bytes_held_, part);
+  if (::ftruncate(file_.get(), static_cast<off_t>(rest)) != 0) return false;
+  bytes_held_ = rest;
+  return true;
+}
+
+}  // namespace satchel::store
