@@ -174,9 +174,11 @@ class MountSession {
                    .path = options_.user->text(),
                    .hint = "make it with: satchel workspace create"};
     }
-    SATCHEL_ASSIGN(const RefRecord record, read(*options_.user, *head));
-    SATCHEL_ASSIGN(const fs::UpperBase newest, base_of(record));
     // A store that has been used before stands on the version that it knows.
+    const auto newest = [&]() -> Result<fs::UpperBase> {
+      SATCHEL_ASSIGN(const RefRecord record, read(*options_.user, *head));
+      return base_of(record);
+    };
     SATCHEL_ASSIGN(auto upper, fs::Upper::open(client_->directory(), newest, log_));
     if (auto made = fs::Scratch::make(options_.scratch_parent, scratch_name(), log_)) {
       scratch_.emplace(*std::move(made));

@@ -49,11 +49,11 @@ Result<Change::Edit*> Change::edit_directory(Node& directory) {
   row.name = directory.name;
   row.base_path = *parent->row.base_path / Name::checked(directory.name);
   SATCHEL_ASSIGN(Edit * added, add(std::move(row)));
-  SATCHEL_TRY(stage(parent->inode->id, directory.name,
-                    Dentry{.child = added->inode->id,
-                           .kind = store::Kind::kDirectory,
-                           .ino = store::inode_number(added->row.file_id),
-                           .generation = generation_}));
+  SATCHEL_ASSIGN(StagedName* const staged, stage(parent->inode->id, directory.name));
+  staged->after = Dentry{.child = added->inode->id,
+                         .kind = store::Kind::kDirectory,
+                         .ino = store::inode_number(added->row.file_id),
+                         .generation = generation_};
   Upper::put_place(batch_, *added->row.base_path, added->inode->id);
   attach(directory, *added);
   return added;
@@ -120,54 +120,51 @@ Result<bool> Change::base_has(Node& directory, const Name& name) {
   return located.has_value();
 }
 
-Result<std::optional<Dentry>> Change::find_dentry(UpperId directory,
-                                                  const std::string& name) const {
-  const auto staged = names_.find({directory, name});
-  if (staged != names_.end()) return staged->second.after;
-  return view_.upper->find_dentry(directory, name);
-}
-
-Result<void> Change::stage(UpperId directory, const std::string& name,
-                           std::optional<Dentry> after) {
+Result<Change::StagedName*> Change::stage(UpperId directory, const std::string& name) {
   const auto [found, is_new] = names_.try_emplace({directory, name});
+  StagedName& staged = found->second;
   if (is_new) {
-    SATCHEL_ASSIGN(found->second.before, view_.upper->find_dentry(directory, name));
+    SATCHEL_ASSIGN(staged.before, view_.upper->find_dentry(directory, name));
+    staged.after = staged.before;
   }
-  found->second.after = after;
-  return {};
+  return &staged;
 }
 
 Result<void> Change::put_name(Node& directory, const Name& name, const Edit& child) {
   SATCHEL_ASSIGN(const Edit* parent, edit(directory));
-  const UpperId id = parent->inode->id;
+  SATCHEL_ASSIGN(StagedName* const staged, stage(parent->inode->id, name.text()));
   Dentry dentry{.child = child.inode->id,
                 .kind = child.row.kind,
                 .ino = store::inode_number(child.row.file_id),
                 .generation = generation_};
   SATCHEL_ASSIGN(const bool has_rank, base_has(directory, name));
   if (!has_rank) {
-    SATCHEL_ASSIGN(const auto replaced, find_dentry(id, name.text()));
+    const std::optional<Dentry>& replaced = staged->after;
     if (replaced && replaced->position != 0) {
       dentry.position = replaced->position;
     } else {
       SATCHEL_ASSIGN(dentry.position, view_.upper->next_number());
     }
   }
-  return stage(id, name.text(), dentry);
+  staged->after = dentry;
+  return {};
 }
 
 Result<void> Change::drop_name(Node& directory, const Name& name) {
   drops_name_ = true;
   SATCHEL_ASSIGN(const Edit* parent, edit(directory));
   SATCHEL_ASSIGN(const bool is_in_base, base_has(directory, name));
-  std::optional<Dentry> whiteout;
-  if (is_in_base) whiteout = Dentry{.generation = generation_};
-  return stage(parent->inode->id, name.text(), whiteout);
+  SATCHEL_ASSIGN(StagedName* const staged, stage(parent->inode->id, name.text()));
+  staged->after.reset();
+  if (is_in_base) staged->after = Dentry{.generation = generation_};
+  return {};
 }
 
 Result<void> Change::uncover_name(Node& directory, const Name& name) {
   SATCHEL_ASSIGN(const Edit* parent, edit(directory));
-  return stage(parent->inode->id, name.text(), std::nullopt);
+  SATCHEL_ASSIGN(StagedName* const staged, stage(parent->inode->id, name.text()));
+  staged->after.reset();
+  return {};
 }
 
 Result<void> Change::remove(Edit& edit) {

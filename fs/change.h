@@ -55,7 +55,6 @@ class Change {
   Result<void> drop_name(Node& directory, const Name& name);
   /// `name` in `directory` leads to what the base has there, if anything.
   Result<void> uncover_name(Node& directory, const Name& name);
-  Result<std::optional<Dentry>> find_dentry(UpperId directory, const std::string& name) const;
 
   /// The row goes, with what belongs to a directory's row.
   Result<void> remove(Edit& edit);
@@ -76,7 +75,8 @@ class Change {
   void attach(Node& node, Edit& edit);
   Result<Edit*> edit_linked(Node& node, const store::LocatedEntry& located);
   Result<bool> base_has(Node& directory, const Name& name);
-  Result<void> stage(UpperId directory, const std::string& name, std::optional<Dentry> after);
+  /// What `name` becomes; until that is said, it stays what it is.
+  Result<StagedName*> stage(UpperId directory, const std::string& name);
   void put_edits();
   /// Brings row.live up to memory; true if the inode is hot.
   bool copy_live(Edit& edit);

@@ -110,6 +110,7 @@ Result<void> check_owner(int folder, const HostPath& directory,
 Result<store::MetadataDb> open_cache(const HostPath& directory) {
   store::MetadataDbOptions options;
   options.families = {"pages", "small"};
+  options.opens_in_background = true;  // while the upper and the repository's index are opened
   return store::MetadataDb::open(directory / "cache", options);
 }
 

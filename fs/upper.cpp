@@ -111,6 +111,12 @@ Result<std::optional<std::uint64_t>> get_number(const MetadataDb& db, store::Fam
 
 Result<std::unique_ptr<Upper>> Upper::open(const HostPath& directory, const UpperBase& initial,
                                            const Log& log) {
+  return open(
+      directory, [&initial]() -> Result<UpperBase> { return initial; }, log);
+}
+
+Result<std::unique_ptr<Upper>> Upper::open(const HostPath& directory, const FindBase& initial,
+                                           const Log& log) {
   SATCHEL_ASSIGN(MetadataDb db,
                  MetadataDb::open(directory / "meta", {.families = {"dentries", "positions",
                                                                     "inodes", "places", "state"},
@@ -152,15 +158,15 @@ Result<void> Upper::open_folders() {
   return {};
 }
 
-Result<void> Upper::load_state(const UpperBase& initial) {
+Result<void> Upper::load_state(const FindBase& initial) {
   SATCHEL_ASSIGN(const auto stored_base, db_.get(kState, kBaseKey));
   if (!stored_base) {
+    SATCHEL_ASSIGN(base_, initial());
     MetadataBatch batch;
-    batch.put(kState, kBaseKey, encode_base(initial));
+    batch.put(kState, kBaseKey, encode_base(base_));
     batch.put(kState, kGenerationKey, encode_key(1));
     batch.put(kState, kNextNumberKey, encode_key(kRootUpper + 1));
     SATCHEL_TRY(db_.write(batch, store::Durability::kPowerCut));
-    base_ = initial;
   } else {
     SATCHEL_ASSIGN(base_, decode_base(*stored_base));
   }

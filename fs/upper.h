@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -57,6 +58,10 @@ class Upper {
  public:
   /// `directory` (which must exist) gets meta/ and upper/. `initial` counts when it is new.
   static Result<std::unique_ptr<Upper>> open(const HostPath& directory, const UpperBase& initial,
+                                             const Log& log);
+  /// The same with a base that is looked for only if it is needed.
+  using FindBase = std::function<Result<UpperBase>()>;
+  static Result<std::unique_ptr<Upper>> open(const HostPath& directory, const FindBase& initial,
                                              const Log& log);
   ~Upper();
   Upper(const Upper&) = delete;
@@ -143,7 +148,7 @@ class Upper {
   static constexpr std::size_t kFolders = 256;
   enum : store::Family { kDentries, kPositions, kInodes, kPlaces, kState };  // order of open()
   Upper(store::MetadataDb db, UniqueFd files, const Log& log);
-  Result<void> load_state(const UpperBase& initial);
+  Result<void> load_state(const FindBase& initial);
   Result<void> open_folders();
   Result<void> recover();
   Result<std::uint64_t> remove_orphans(std::size_t folder);

@@ -84,6 +84,10 @@ NodeStat ViewState::stat_of_entry(NodeId id, const store::LocatedEntry& located,
 Result<NodeStat> ViewState::stat_of(Node& node) {
   if (node.inode) return stat_of_inode(*node.inode);
   SATCHEL_ASSIGN(const auto located, base_entry(node));
+  return stat_of_base(node, located);
+}
+
+Result<NodeStat> ViewState::stat_of_base(const Node& node, const store::LocatedEntry& located) {
   std::uint32_t link_names = 1;
   if (located.entry.linked) {
     SATCHEL_ASSIGN(link_names, visible_links(located.file_id));
@@ -91,8 +95,9 @@ Result<NodeStat> ViewState::stat_of(Node& node) {
   return stat_of_entry(node.id, located, link_names);
 }
 
-Result<NodeReply> ViewState::reply_with(NodeRef node) {
-  SATCHEL_ASSIGN(const NodeStat stat, stat_of(*node));
+Result<NodeReply> ViewState::reply_with(NodeRef node, const store::LocatedEntry* located) {
+  const bool is_known = located != nullptr && !node->inode;
+  SATCHEL_ASSIGN(const NodeStat stat, is_known ? stat_of_base(*node, *located) : stat_of(*node));
   table.add_lookup(*node);
   return NodeReply{.node = node->id, .stat = stat};
 }

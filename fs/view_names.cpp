@@ -18,7 +18,7 @@ Result<NodeReply> View::lookup(NodeId parent, const Name& name) {
   SATCHEL_ASSIGN(const auto child, state_->find_child(*directory, name));
   if (!child) return errno_answer(ENOENT);
   SATCHEL_ASSIGN(NodeRef node, state_->node_of(*directory, name, *child));
-  return state_->reply_with(std::move(node));
+  return state_->reply_with(std::move(node), child->base ? &*child->base : nullptr);
 }
 
 void View::forget(NodeId id, std::uint64_t lookups) {

@@ -126,9 +126,11 @@ struct ViewState {
 
   // Attributes (view_attributes.cpp).
   Result<NodeStat> stat_of(Node& node);
+  Result<NodeStat> stat_of_base(const Node& node, const store::LocatedEntry& located);
   NodeStat stat_of_inode(Inode& inode) const;
   NodeStat stat_of_entry(NodeId id, const store::LocatedEntry& located, std::uint32_t names);
-  Result<NodeReply> reply_with(NodeRef node);
+  /// `located`: what a node of the base was found as, so that it is not looked for again.
+  Result<NodeReply> reply_with(NodeRef node, const store::LocatedEntry* located = nullptr);
   void touch_atime(Node& node, Inode* inode);
   void forget_atime(NodeId id);
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <filesystem>
+#include <future>
 #include <mutex>
 #include <system_error>
 
@@ -163,6 +164,7 @@ struct MetadataDb::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() {
+    if (opening.valid()) opening.wait();
     for (rocksdb::ColumnFamilyHandle* handle : handles) {
       (void)database->DestroyColumnFamilyHandle(handle);  // frees memory; nothing that can fail
     }
@@ -175,6 +177,8 @@ struct MetadataDb::State {
     return handles[family];
   }
   rocksdb::Status open(const MetadataDbOptions& options);
+  /// Waits for an open() in the background; its error.
+  Result<void> require_open();
   void let_go_of_idle_logs() const;
   rocksdb::Status write(rocksdb::WriteBatch& writes, SpaceUse use);
 
@@ -185,6 +189,9 @@ struct MetadataDb::State {
   std::size_t families = 0;
   SharedSync shared_sync;
   SpaceReserve reserve;
+  std::future<rocksdb::Status> opening;
+  std::once_flag has_waited;
+  rocksdb::Status open_status;
 };
 
 rocksdb::Status MetadataDb::State::open(const MetadataDbOptions& options) {
@@ -204,11 +211,14 @@ rocksdb::Status MetadataDb::State::open(const MetadataDbOptions& options) {
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   descriptors.reserve(names.size());
   for (const std::string& name : names) descriptors.emplace_back(name, family_options);
+  reserve.make_room();
   rocksdb::DB* opened = nullptr;
   const rocksdb::Status status =
       rocksdb::DB::Open(database_options, directory.text, descriptors, &handles, &opened);
   database.reset(opened);
-  if (status.ok()) let_go_of_idle_logs();
+  if (!status.ok()) return status;
+  let_go_of_idle_logs();
+  (void)reserve.has_room();  // takes what there is of it
   return status;
 }
 
@@ -220,6 +230,14 @@ rocksdb::Status MetadataDb::State::write(rocksdb::WriteBatch& writes, SpaceUse u
     return rocksdb::Status::NoSpace();
   }
   return database->Write(rocksdb::WriteOptions(), &writes);
+}
+
+Result<void> MetadataDb::State::require_open() {
+  std::call_once(has_waited, [this] {
+    if (opening.valid()) open_status = opening.get();
+  });
+  if (!open_status.ok()) return to_error(open_status, directory);
+  return {};
 }
 
 /// Each open starts a log, and RocksDB removes old ones only at an open that finds something in
@@ -260,14 +278,18 @@ Result<MetadataDb> MetadataDb::open(const HostPath& directory, const MetadataDbO
   if (options.reserve_bytes_max > 0) {
     SATCHEL_TRY(state->reserve.open(directory / kReserveFile, options.reserve_bytes_max));
   }
-  state->reserve.make_room();
-  const rocksdb::Status status = state->open(options);
-  if (!status.ok()) return to_error(status, directory);
-  (void)state->reserve.has_room();  // takes what there is of it
+  if (options.opens_in_background) {
+    state->opening =
+        std::async(std::launch::async, [raw = state.get(), options] { return raw->open(options); });
+  } else {
+    state->open_status = state->open(options);
+    SATCHEL_TRY(state->require_open());
+  }
   return MetadataDb(std::move(state));
 }
 
 Result<std::optional<std::string>> MetadataDb::get(Family family, std::string_view key) const {
+  SATCHEL_TRY(state_->require_open());
   std::string value;
   const rocksdb::Status status =
       state_->database->Get(rocksdb::ReadOptions(), state_->handle(family), to_slice(key), &value);
@@ -278,6 +300,7 @@ Result<std::optional<std::string>> MetadataDb::get(Family family, std::string_vi
 
 Result<void> MetadataDb::write(const MetadataBatch& batch, Durability durability, SpaceUse use) {
   using Kind = MetadataBatch::Operations::Kind;
+  SATCHEL_TRY(state_->require_open());
   rocksdb::WriteBatch writes;
   for (const auto& operation : batch.operations_->list) {
     rocksdb::ColumnFamilyHandle* const handle = state_->handle(operation.family);
@@ -304,6 +327,7 @@ Result<void> MetadataDb::write(const MetadataBatch& batch, Durability durability
 Result<void> MetadataDb::sync() {
   SATCHEL_ASSIGN(const Step step, fault_point("metadata.sync"));
   if (step == Step::kLeaveOut) return {};
+  SATCHEL_TRY(state_->require_open());
   const rocksdb::Status status =
       state_->shared_sync.run([this] { return state_->database->SyncWAL(); });
   if (!status.ok()) return to_error(status, state_->directory);
@@ -313,6 +337,7 @@ Result<void> MetadataDb::sync() {
 Result<void> MetadataDb::scan(
     Family family, std::string_view prefix, std::string_view begin,
     const std::function<Walk(std::string_view key, std::string_view value)>& visit) const {
+  SATCHEL_TRY(state_->require_open());
   const std::string end = end_of_prefix(prefix);
   const rocksdb::Slice upper_bound = to_slice(end);
   rocksdb::ReadOptions options;
@@ -328,6 +353,7 @@ Result<void> MetadataDb::scan(
 
 std::uint64_t MetadataDb::approximate_keys(Family family) const {
   std::uint64_t keys = 0;
+  if (!state_->require_open()) return keys;
   (void)state_->database->GetIntProperty(
       state_->handle(family), rocksdb::DB::Properties::kEstimateNumKeys, &keys);  // else 0
   return keys;

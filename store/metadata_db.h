@@ -55,6 +55,9 @@ struct MetadataDbOptions {
   std::size_t cache_bytes = 16U << 20U;  ///< of blocks read
   std::size_t write_buffer_bytes = 8U << 20U;  ///< of all families together
   std::uint64_t reserve_bytes_max = 0;         ///< see store/space_reserve.h
+  /// open() returns while RocksDB still reads its files; what is wrong with them is told by the
+  /// first call that needs them.
+  bool opens_in_background = false;
 };
 
 /// After a crash of the process every returned write() is there; after a power cut every write() up

@@ -66,6 +66,22 @@ Result<LinkSupport> Repository::State::prepare_for_writing() {
   return **found;
 }
 
+void Repository::State::start_index() {
+  PackIndex::Options how{.directory = {}, .temporary_directory = options.temporary_directory};
+  if (!options.index_directory.text.empty()) {
+    how.directory = options.index_directory / folder.id().hex();
+  }
+  opened_index = std::async(std::launch::async, [this, how] {
+    return std::make_shared<const Result<std::unique_ptr<PackIndex>>>(PackIndex::open(how, log));
+  });
+}
+
+Result<PackIndex*> Repository::State::index() {
+  const OpenedIndex opened = opened_index.get();
+  SATCHEL_TRY(*opened);
+  return (*opened)->get();
+}
+
 Repository::Repository(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Repository::Repository(Repository&&) noexcept = default;
 Repository& Repository::operator=(Repository&&) noexcept = default;
@@ -85,13 +101,7 @@ Result<Repository> Repository::open(const HostPath& path, const RepositoryOption
                                     const Clock& clock, Random& random, const Log& log) {
   SATCHEL_ASSIGN(const RepositoryId id, read_repository_format(path));
   auto state = std::make_unique<State>(path, id, options, clock, random, log);
-  const bool has_index_directory = !options.index_directory.text.empty();
-  SATCHEL_ASSIGN(
-      state->index,
-      PackIndex::open(
-          {.directory = has_index_directory ? options.index_directory / id.hex() : HostPath{},
-           .temporary_directory = options.temporary_directory},
-          log));
+  state->start_index();
   return Repository(std::move(state));
 }
 

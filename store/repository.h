@@ -50,7 +50,8 @@ class Repository {
   /// EROFS, ENOSPC, kMissingFeature.
   static Result<Repository> create(const HostPath& path, const RepositoryOptions& options,
                                    const Clock& clock, Random& random, const Log& log);
-  /// Errors: ENOENT/kNotARepository, kNewerFormat, EACCES, EIO.
+  /// The index is opened meanwhile: its errors come with the first entry that is looked up or
+  /// added. Errors: ENOENT/kNotARepository, kNewerFormat, EACCES, EIO.
   static Result<Repository> open(const HostPath& path, const RepositoryOptions& options,
                                  const Clock& clock, Random& random, const Log& log);
   Repository(Repository&&) noexcept;

@@ -41,7 +41,8 @@ Result<void> Repository::State::index_pack(const PackId& id, Refreshing& state) 
     return {};
   }
   SATCHEL_TRY(items);
-  return index->add(id, *items);
+  SATCHEL_ASSIGN(PackIndex* const entries, index());
+  return entries->add(id, *items);
 }
 
 bool Repository::State::is_any_gone(const std::set<PackId>& known,
@@ -57,12 +58,13 @@ bool Repository::State::is_any_gone(const std::set<PackId>& known,
 Result<void> Repository::State::look_for_packs(Refreshing& state) {
   SATCHEL_TRY(folder.check());
   SATCHEL_ASSIGN(const auto listed, packs.list());
-  std::set<PackId> known = index->packs();
+  SATCHEL_ASSIGN(PackIndex* const entries, index());
+  std::set<PackId> known = entries->packs();
   if (is_any_gone(known, listed)) {
     // Another pack may hold the same entries, and the index knows one place of each: start anew.
     log.info("packs-gone indexed={} listed={}", known.size(), listed.size());
     packs.close_shared();
-    SATCHEL_TRY(index->reset());
+    SATCHEL_TRY(entries->reset());
     known.clear();
     state.unreadable.clear();
   }
@@ -87,17 +89,19 @@ Result<void> Repository::State::rebuild_index() {
   {
     const auto state = refreshing.lock();
     state->unreadable.clear();
-    SATCHEL_TRY(index->reset());
+    SATCHEL_ASSIGN(PackIndex* const entries, index());
+    SATCHEL_TRY(entries->reset());
   }
   return refresh_since(refreshes_started.load());
 }
 
 Result<std::optional<EntryLocation>> Repository::State::locate(const EntryKey& key) {
-  auto location = index->find(key);
+  SATCHEL_ASSIGN(const PackIndex* const entries, index());
+  auto location = entries->find(key);
   if (location || location.error().code != EUCLEAN) return location;
   log.warn("index-rebuilt reason={}", to_text(location.error()));
   SATCHEL_TRY(rebuild_index());
-  return index->find(key);
+  return entries->find(key);
 }
 
 Result<EntryLocation> Repository::State::get_location(const EntryKey& key) {
@@ -183,7 +187,8 @@ Result<void> Repository::publish_pack(const std::string& temporary_name, const P
                                       const std::vector<PackIndexItem>& items) {
   const auto published = state_->packs.publish(temporary_name, id);
   if (!published) return state_->folder.explain(published.error());
-  return state_->index->add(id, items);
+  SATCHEL_ASSIGN(PackIndex* const entries, state_->index());
+  return entries->add(id, items);
 }
 
 Result<std::vector<PackId>> Repository::list_packs() {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -40,7 +41,10 @@ struct Repository::State {
   RepositoryOptions options;
   const Clock& clock;
   Log log;
-  std::unique_ptr<PackIndex> index;
+  /// Opens the index in a thread of its own: who reads what this device has already does without.
+  void start_index();
+  /// Waits until it is open. Errors: those of PackIndex::open().
+  Result<PackIndex*> index();
   std::atomic<std::uint64_t> bytes_read = 0;
   std::atomic<std::uint64_t> content_bytes_read = 0;
 
@@ -56,6 +60,8 @@ struct Repository::State {
   Guarded<std::optional<LinkSupport>> links;  ///< what the probe found, once it has run
   std::atomic<std::uint64_t> refreshes_started = 0;
   Guarded<Refreshing> refreshing;  ///< held while packs are listed and read
+  using OpenedIndex = std::shared_ptr<const Result<std::unique_ptr<PackIndex>>>;
+  std::shared_future<OpenedIndex> opened_index;  ///< last: its thread uses the rest
 };
 
 }  // namespace satchel::store

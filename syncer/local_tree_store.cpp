@@ -53,7 +53,9 @@ Result<store::XattrSetId> LocalTreeStore::put_xattrs(std::string_view encoded_se
 
 Result<store::RootId> LocalTreeStore::put_root(const store::Root& root) {
   const store::RootId id = store::root_id(root);
-  SATCHEL_TRY(cache_.keep(EntryKey::of(EntryType::kRoot, id), store::encode_root(root)));
+  const EntryKey key = EntryKey::of(EntryType::kRoot, id);
+  SATCHEL_ASSIGN(const auto known, cache_.find(key));
+  if (!known) SATCHEL_TRY(cache_.keep(key, store::encode_root(root)));
   return id;
 }
 

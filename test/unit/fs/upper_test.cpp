@@ -133,7 +133,7 @@ TEST_SUITE("fs/upper") {
   TEST_CASE("a second opener is refused") {
     const TempDir directory;
     const auto upper = open(directory);
-    const auto second = Upper::open(directory.path(), {}, Log::to_nowhere());
+    const auto second = Upper::open(directory.path(), UpperBase{}, Log::to_nowhere());
     CHECK(second.error().sat == Sat::kStoreInUse);
   }
 
