@@ -85,6 +85,16 @@ Result<void> copy_content(ViewState& view, const store::ContentId& content, Uppe
   return view.upper->sync_bytes_folder(id);
 }
 
+/// Gives the new file of a base file its bytes; null if it has them all.
+Result<std::shared_ptr<BlockMap>> fill_new(ViewState& view, const Holding& holding, UpperId id,
+                                           int fd) {
+  if (!holding.is_scratch && holding.content.size >= view.context.block_copy_bytes) {
+    return view.share_blocks(holding.content, id, fd);
+  }
+  SATCHEL_TRY(copy_content(view, holding.content, id, fd));
+  return std::shared_ptr<BlockMap>();
+}
+
 }  // namespace
 
 // The row says "own bytes" before the first of them changes, and after they are all there: a crash
@@ -104,11 +114,14 @@ Result<std::shared_ptr<Inode>> ViewState::own_bytes(Node& asked, CopyUp what) {
     const auto place = holding.is_scratch ? Upper::Place::kScratch : Upper::Place::kUpper;
     SATCHEL_ASSIGN(const UniqueFd fd, upper->create_bytes(id, place));
     const bool copies = what == CopyUp::kContent && !holding.content.is_empty();
+    std::shared_ptr<BlockMap> shared_blocks;
     if (copies) {
-      if (auto copied = copy_content(*this, holding.content, id, fd.get()); !copied) {
+      auto filled = fill_new(*this, holding, id, fd.get());
+      if (!filled) {
         (void)upper->remove_bytes(id);  // the error that counts is the copy's
-        return std::move(copied).error();
+        return std::move(filled).error();
       }
+      shared_blocks = *std::move(filled);
     }
     const std::unique_lock lock(names);
     if (node.inode != holding.inode || (node.inode && node.inode->row.content != holding.content)) {
@@ -121,6 +134,10 @@ Result<std::shared_ptr<Inode>> ViewState::own_bytes(Node& asked, CopyUp what) {
     edit->row.content.reset();
     edit->row.is_scratch = holding.is_scratch;
     edit->size = copies ? holding.content.size : 0;
+    if (shared_blocks) {
+      Upper::put_block_map(change.batch(), id, *shared_blocks);
+      change.after_commit([this, id, shared_blocks] { upper->add_block_map(id, shared_blocks); });
+    }
     SATCHEL_TRY(fault_point("upper.copy_up"));
     SATCHEL_TRY(change.commit());
     return node.inode;
@@ -184,6 +201,11 @@ void ViewState::note_write(Inode& inode, std::uint64_t end, const Timestamp& now
 void ViewState::note_blocks(Inode& inode) const {
   if (const auto spill = upper ? upper->find_spill(inode.id) : nullptr) {
     inode.row.live.blocks = spill->blocks();
+    return;
+  }
+  if (upper && upper->find_block_map(inode.id)) {
+    // What it still shows will be its own one day.
+    inode.row.live.blocks = (inode.row.live.size + kBlockBytes - 1) / kBlockBytes;
     return;
   }
   const auto open = inode.bytes.lock();

@@ -117,10 +117,10 @@ Result<std::unique_ptr<Upper>> Upper::open(const HostPath& directory, const Uppe
 
 Result<std::unique_ptr<Upper>> Upper::open(const HostPath& directory, const FindBase& initial,
                                            const Log& log) {
-  SATCHEL_ASSIGN(MetadataDb db,
-                 MetadataDb::open(directory / "meta", {.families = {"dentries", "positions",
-                                                                    "inodes", "places", "state"},
-                                                       .reserve_bytes_max = kReserveBytesMax}));
+  SATCHEL_ASSIGN(MetadataDb db, MetadataDb::open(directory / "meta",
+                                                 {.families = {"dentries", "positions", "inodes",
+                                                               "places", "state", "blocks"},
+                                                  .reserve_bytes_max = kReserveBytesMax}));
   const HostPath files_path = directory / "upper";
   if (::mkdir(files_path.c_str(), 0700) != 0 && errno != EEXIST) {
     return file_error(files_path.text, "make the folder of changed files");
@@ -130,6 +130,7 @@ Result<std::unique_ptr<Upper>> Upper::open(const HostPath& directory, const Find
   std::unique_ptr<Upper> upper(new Upper(std::move(db), std::move(files), log));
   SATCHEL_TRY(upper->open_folders());
   SATCHEL_TRY(upper->load_state(initial));
+  SATCHEL_TRY(upper->load_block_maps());
   SATCHEL_TRY(upper->recover());
   return upper;
 }
@@ -368,7 +369,7 @@ Result<void> Upper::remove_bytes(UpperId id) {
     return file_error({}, "remove a changed file");
   }
   if (scratch_.valid()) forget_scratch(id);
-  return {};
+  return end_block_map(id);
 }
 
 bool Upper::has_writers(UpperId id) const {
@@ -445,6 +446,7 @@ Result<void> Upper::recover() {
     orphans += removed;
   }
   SATCHEL_ASSIGN(const auto repaired, repair_rows());
+  SATCHEL_TRY(repair_block_maps());
   if (orphans + repaired > 0) {
     log_->info("upper recovered orphans_removed={} rows_repaired={}", orphans, repaired);
   }

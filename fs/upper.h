@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/unique_fd.h"
+#include "fs/block_map.h"
 #include "fs/spill_file.h"
 #include "fs/upper_rows.h"
 #include "store/metadata_db.h"
@@ -45,7 +46,8 @@ struct PositionedName {
 /// It knows what a row says, not what it means: see View and Change.
 ///
 /// Families: `dentries` parent ‖ name → Dentry · `positions` parent ‖ position → name · `inodes`
-/// id → InodeRow · `places` base path → the directory that is merged with it now · `state`.
+/// id → InodeRow · `places` base path → the directory that is merged with it now · `state` ·
+/// `blocks` id → what a block copy shows, id ‖ region → which of its blocks it owns.
 ///
 /// After an unclean stop open() trusts the files in upper/ before the rows: size, and mtime where
 /// the file changed after its row, come from the file; files without a row are removed; a row whose
@@ -136,6 +138,24 @@ class Upper {
   /// The names of bytes_folder(id) are on the medium.
   Result<void> sync_bytes_folder(UpperId id) const;
 
+  /// The file of `id`, which has no byte yet, shows a content by `map`: with the row, and once that
+  /// is written.
+  static void put_block_map(store::MetadataBatch& batch, UpperId id, const BlockMap& map);
+  void add_block_map(UpperId id, std::shared_ptr<BlockMap> map);
+  /// Null: its bytes are all its own.
+  [[nodiscard]] std::shared_ptr<BlockMap> find_block_map(UpperId id) const;
+  /// The bytes of the blocks first…last are in the file of `id`. As write(): until they are on the
+  /// medium, a power cut brings back what they showed.
+  Result<void> own_blocks(UpperId id, BlockMap& map, std::uint64_t first, std::uint64_t last);
+  /// Where blocks of [offset, end) are not its own, the file `fd` has no bytes, whatever was put
+  /// there: so what it shows needs no copy where that is a hole.
+  static Result<void> clear_shown(int fd, const BlockMap& map, std::uint64_t offset,
+                                  std::uint64_t end);
+  /// The file is on the medium with a size of at most `offset`. Durable on return.
+  Result<void> hide_from(UpperId id, BlockMap& map, std::uint64_t offset);
+  /// All bytes of the file are its own, and on the medium. Durable on return.
+  Result<void> end_block_map(UpperId id);
+
   /// All bytes of all files.
   Result<void> sync_filesystem() const;
 
@@ -146,7 +166,14 @@ class Upper {
 
  private:
   static constexpr std::size_t kFolders = 256;
-  enum : store::Family { kDentries, kPositions, kInodes, kPlaces, kState };  // order of open()
+  enum : store::Family {
+    kDentries,
+    kPositions,
+    kInodes,
+    kPlaces,
+    kState,
+    kBlocks
+  };  // order of open()
   Upper(store::MetadataDb db, UniqueFd files, const Log& log);
   Result<void> load_state(const FindBase& initial);
   Result<void> open_folders();
@@ -154,6 +181,9 @@ class Upper {
   Result<std::uint64_t> remove_orphans(std::size_t folder);
   Result<std::uint64_t> repair_rows();
   Result<bool> repair_row(UpperId id, InodeRow& row);
+  Result<void> load_block_maps();
+  Result<void> repair_block_maps();
+  Result<void> repair_block_map(UpperId id, BlockMap& map);
 
   store::MetadataDb db_;
   UniqueFd files_;
@@ -163,6 +193,8 @@ class Upper {
   Guarded<std::unordered_map<UpperId, std::shared_ptr<SpillFile>>, std::shared_mutex>
       scratch_files_;
   std::unique_ptr<SectorCipher> cipher_;
+  Guarded<std::unordered_map<UpperId, std::shared_ptr<BlockMap>>, std::shared_mutex> block_maps_;
+  std::atomic<std::size_t> block_maps_count_ = 0;  ///< most often none: nobody need look
   const Log* log_;
   mutable std::mutex mutex_;  // base_, next_number_, reserved_
   UpperBase base_;

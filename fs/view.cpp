@@ -32,7 +32,10 @@ ViewState::ViewState(const ViewContext& context_in, std::shared_ptr<const BaseTr
     : context(context_in),
       upper(std::move(upper_in)),
       table(store::root_file_id(), context_in.nodes),
-      base(std::move(base_in)) {}
+      base(std::move(base_in)),
+      completer(
+          [this](UpperId id, const std::stop_token& stop) { return complete_if_local(id, stop); },
+          context_in.log) {}
 
 ViewState::~ViewState() = default;
 
@@ -59,6 +62,7 @@ Result<std::unique_ptr<View>> View::open(const ViewContext& context, const store
 
 View::~View() {
   if (!state_->upper) return;
+  state_->completer.stop();
   const std::unique_lock lock(state_->names);
   if (!fault_point("upper.close")) return;  // as if killed before
   auto flushed = state_->flush_all();

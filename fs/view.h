@@ -141,6 +141,8 @@ struct ViewContext {
   Random& random;
   const Log& log;
   NodeIndex* nodes = nullptr;  ///< of an exported mount: node ids outlast forget() and restart
+  /// Base files of this size and more are copied block by block.
+  std::uint64_t block_copy_bytes = 64U << 20U;
 };
 
 class Upper;

@@ -1,18 +1,17 @@
 // Bytes of changed files, wherever they are.
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <vector>
 
+#include "base/fault_point.h"
 #include "base/file_io.h"
 #include "fs/view_state.h"
 
 namespace satchel::fs {
 namespace {
-
-constexpr std::size_t kCopyStepBytes = 1U << 20U;
 
 using ByteSpan = std::span<const std::byte>;
 
@@ -46,10 +45,6 @@ int flags_of(FallocateMode mode) {
   return 0;
 }
 
-bool clears(FallocateMode mode) {
-  return mode != FallocateMode::kAllocate && mode != FallocateMode::kKeepSize;
-}
-
 /// Where the filesystem below cannot zero a range (tmpfs), a hole and an allocation do the same.
 Result<void> allocate(int fd, int flags, std::uint64_t offset, std::uint64_t length) {
   const auto start = static_cast<off_t>(offset);
@@ -67,10 +62,16 @@ Result<void> allocate(int fd, int flags, std::uint64_t offset, std::uint64_t len
 
 Result<void> allocate_spilled(SpillFile& file, FallocateMode mode, std::uint64_t offset,
                               std::uint64_t length) {
-  if (clears(mode)) SATCHEL_TRY(file.clear(offset, length));
+  if (ViewState::clears(mode)) SATCHEL_TRY(file.clear(offset, length));
   if (mode != FallocateMode::kPunchHole) SATCHEL_TRY(file.reserve(offset, length));
   if (!ViewState::grows(mode) || offset + length <= file.size()) return {};
   return file.resize(offset + length);
+}
+
+Result<std::uint64_t> size_of(int fd) {
+  struct stat found {};
+  if (::fstat(fd, &found) != 0) return file_error({}, "look at a changed file");
+  return static_cast<std::uint64_t>(found.st_size);
 }
 
 bool is_full(const Error& error) {
@@ -89,22 +90,41 @@ bool ViewState::grows(FallocateMode mode) {
   return mode == FallocateMode::kAllocate || mode == FallocateMode::kZeroRange;
 }
 
-bool ViewState::is_in_upper(const Bytes& own) const {
-  return !upper->is_scratch(own.inode->id);
+bool ViewState::clears(FallocateMode mode) {
+  return mode != FallocateMode::kAllocate && mode != FallocateMode::kKeepSize;
+}
+
+bool ViewState::is_plain(const Bytes& own) const {
+  return !upper->is_scratch(own.inode->id) && !upper->find_block_map(own.inode->id);
 }
 
 Result<std::size_t> ViewState::read_bytes(const Bytes& own, std::uint64_t offset,
-                                          std::span<std::byte> out) const {
-  if (is_in_upper(own)) return pread_all(own.fd->get(), out, offset);
+                                          std::span<std::byte> out) {
+  if (const auto map = upper->find_block_map(own.inode->id)) {
+    return read_shared(own, *map, offset, out);
+  }
+  if (!upper->is_scratch(own.inode->id)) return pread_all(own.fd->get(), out, offset);
   const std::lock_guard io_lock(own.inode->io_mutex);
   if (const auto spill = upper->find_spill(own.inode->id)) return spill->read(offset, out);
   return pread_all(own.fd->get(), out, offset);
 }
 
+Result<std::size_t> ViewState::read_range(const Readable& readable, std::uint64_t offset,
+                                          std::span<std::byte> out) {
+  if (readable.own.fd) return read_bytes(readable.own, offset, out);
+  if (offset >= readable.content.size) return std::size_t{0};
+  return context.contents.read(readable.content, offset, out);
+}
+
 Result<std::uint64_t> ViewState::seek_bytes(const Bytes& own, std::uint64_t offset,
                                             int whence) const {
   std::unique_lock<std::mutex> io_lock;
-  if (!is_in_upper(own)) {
+  if (upper->find_block_map(own.inode->id)) {
+    SATCHEL_ASSIGN(const std::uint64_t size, size_of(own.fd->get()));
+    if (offset >= size) return errno_answer(ENXIO);
+    return whence == SEEK_DATA ? offset : size;  // "all data" is always true
+  }
+  if (upper->is_scratch(own.inode->id)) {
     io_lock = std::unique_lock(own.inode->io_mutex);
     if (const auto spill = upper->find_spill(own.inode->id)) return spill->seek(offset, whence);
   }
@@ -115,7 +135,10 @@ Result<std::size_t> ViewState::write_bytes(const Bytes& own, std::uint64_t offse
   const UpperId id = own.inode->id;
   if (const auto spill = upper->find_spill(id)) return spill->write(offset, bytes);
   auto written = pwrite_some(own.fd->get(), bytes, offset);
-  if (is_in_upper(own) || (!written && !is_full(written.error()))) return written;
+  if (const auto map = upper->find_block_map(id); map && written) {
+    return write_shared(own, *map, offset, bytes.size(), *written);
+  }
+  if (!upper->is_scratch(id) || (!written && !is_full(written.error()))) return written;
   const std::size_t done = written ? *written : 0;
   if (done == bytes.size()) return done;
   auto spill = upper->spill(id, own.fd->get());
@@ -131,7 +154,11 @@ Result<void> ViewState::resize_bytes(const Bytes& own, std::uint64_t size) {
   if (::ftruncate(own.fd->get(), static_cast<off_t>(size)) != 0) {
     return file_error({}, "truncate a changed file");
   }
-  return {};
+  const auto map = upper->find_block_map(own.inode->id);
+  if (!map || size >= map->shown_bytes()) return {};
+  // Else a power cut could leave the old length, and nothing shown there.
+  SATCHEL_TRY(fsync_at_fault_point("upper.shrink.fsync", own.fd->get()));
+  return upper->hide_from(own.inode->id, *map, size);
 }
 
 Result<void> ViewState::allocate_bytes(const Bytes& own, FallocateMode mode, std::uint64_t offset,
@@ -139,7 +166,8 @@ Result<void> ViewState::allocate_bytes(const Bytes& own, FallocateMode mode, std
   auto spill = upper->find_spill(own.inode->id);
   if (!spill) {
     auto allocated = allocate(own.fd->get(), flags_of(mode), offset, length);
-    if (allocated || is_in_upper(own) || !is_full(allocated.error())) return allocated;
+    if (allocated || !upper->is_scratch(own.inode->id) || !is_full(allocated.error()))
+      return allocated;
     SATCHEL_ASSIGN(spill, upper->spill(own.inode->id, own.fd->get()));
   }
   return allocate_spilled(*spill, mode, offset, length);
@@ -148,17 +176,11 @@ Result<void> ViewState::allocate_bytes(const Bytes& own, FallocateMode mode, std
 Result<std::size_t> ViewState::copy_bytes(const Bytes& from, std::uint64_t from_offset,
                                           const Bytes& to, std::uint64_t to_offset,
                                           std::size_t length) {
-  if (is_in_upper(to)) {
-    auto in = static_cast<off_t>(from_offset);
-    auto out = static_cast<off_t>(to_offset);
-    const ssize_t copied = ::copy_file_range(from.fd->get(), &in, to.fd->get(), &out, length, 0);
-    if (copied < 0) return file_error({}, "copy between changed files");
-    return static_cast<std::size_t>(copied);
-  }
-  std::vector<std::byte> buffer(std::min(length, kCopyStepBytes));
-  SATCHEL_ASSIGN(const std::size_t known, pread_all(from.fd->get(), buffer, from_offset));
-  if (known == 0) return known;
-  return write_bytes(to, to_offset, ByteSpan(buffer).first(known));
+  auto in = static_cast<off_t>(from_offset);
+  auto out = static_cast<off_t>(to_offset);
+  const ssize_t copied = ::copy_file_range(from.fd->get(), &in, to.fd->get(), &out, length, 0);
+  if (copied < 0) return file_error({}, "copy between changed files");
+  return static_cast<std::size_t>(copied);
 }
 
 }  // namespace satchel::fs

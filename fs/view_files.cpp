@@ -18,7 +18,6 @@ namespace {
 constexpr std::size_t kCopyStepBytes = 1U << 20U;
 /// copy_file_range(2) may return early: so a copy of any length never holds others up for long.
 constexpr std::size_t kCopyRangeBytesMax = 64U << 20U;
-constexpr auto kOffsetMax = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
 
 }  // namespace
 
@@ -30,9 +29,7 @@ Result<std::size_t> View::read(HandleId id, std::uint64_t offset, std::span<std:
     const std::shared_lock lock(state_->names);
     state_->touch_atime(handle->node(), handle->node().inode.get());
   }
-  if (readable.own.fd) return state_->read_bytes(readable.own, offset, out);
-  if (offset >= readable.content.size) return std::size_t{0};
-  return state_->context.contents.read(readable.content, offset, out);
+  return state_->read_range(readable, offset, out);
 }
 
 Result<std::size_t> View::write(HandleId id, std::uint64_t offset, Bytes bytes, bool append,
@@ -42,18 +39,13 @@ Result<std::size_t> View::write(HandleId id, std::uint64_t offset, Bytes bytes, 
   if (bytes.empty()) return std::size_t{0};
   SATCHEL_ASSIGN(const auto own, state_->writable_bytes(*handle));
   SATCHEL_TRY(state_->kill_privileges(handle->node(), kill_suid));
-  const std::lock_guard io_lock(own.inode->io_mutex);
-  if (append) {
-    const std::lock_guard live_lock(own.inode->live_mutex);
-    state_->catch_up(*own.inode);
-    offset = own.inode->row.live.size;
-  }
-  if (offset > kOffsetMax - bytes.size()) return errno_answer(EFBIG);
+  ViewState::WriteRange range{.offset = offset, .length = bytes.size(), .is_append = append};
+  SATCHEL_ASSIGN(const auto turn, state_->take_turn_to_write(own, range));
   SATCHEL_TRY(fault_point("upper.write"));
-  SATCHEL_ASSIGN(const std::size_t written, state_->write_bytes(own, offset, bytes));
+  SATCHEL_ASSIGN(const std::size_t written, state_->write_bytes(own, range.offset, bytes));
   const Timestamp now = state_->context.clock.now();
   const std::lock_guard live_lock(own.inode->live_mutex);
-  state_->note_write(*own.inode, offset + written, now);
+  state_->note_write(*own.inode, range.offset + written, now);
   return written;
 }
 
@@ -68,7 +60,7 @@ Result<void> ViewState::truncate(Node& asked, std::uint64_t size, bool kill_suid
     const std::shared_lock lock(names);
     if (inode->is_retired || node.inode != inode) continue;
     SATCHEL_ASSIGN(const auto fd, bytes_of(*inode));
-    const std::lock_guard io_lock(inode->io_mutex);
+    const WriteTurn turn = take_turn(*inode);
     SATCHEL_TRY(resize_bytes({.inode = inode, .fd = fd}, size));
     const Timestamp now = context.clock.now();
     const std::lock_guard live_lock(inode->live_mutex);
@@ -134,7 +126,9 @@ Result<void> View::fallocate(HandleId id, FallocateMode mode, std::uint64_t offs
   if (offset > kOffsetMax || length > kOffsetMax - offset) return errno_answer(EFBIG);
   SATCHEL_ASSIGN(const auto own, state_->writable_bytes(*handle));
   SATCHEL_TRY(state_->kill_privileges(handle->node(), /*kill_suid=*/false));
-  const std::lock_guard io_lock(own.inode->io_mutex);
+  // A hole would show the base.
+  if (ViewState::clears(mode)) SATCHEL_TRY(state_->complete_bytes(own.inode->id, {}));
+  const auto turn = state_->take_turn(*own.inode);
   SATCHEL_TRY(state_->allocate_bytes(own, mode, offset, length));
   const Timestamp now = state_->context.clock.now();
   const std::lock_guard live_lock(own.inode->live_mutex);
@@ -168,21 +162,18 @@ Result<std::size_t> View::copy_range(HandleId from_id, std::uint64_t from_offset
   SATCHEL_ASSIGN(const auto own, state_->writable_bytes(*to));
   SATCHEL_TRY(state_->kill_privileges(to->node(), /*kill_suid=*/false));
   SATCHEL_ASSIGN(const auto readable, state_->readable_bytes(*from));
-  std::vector<std::byte> buffer;
-  std::size_t known = 0;
-  if (!readable.own.fd && from_offset < readable.content.size) {
-    // Content of the base may have to come from far away: before any lock.
-    buffer.resize(std::min(length, kCopyStepBytes));
-    SATCHEL_ASSIGN(known, state_->context.contents.read(readable.content, from_offset, buffer));
-  } else if (readable.own.fd && !state_->is_in_upper(readable.own)) {
-    buffer.resize(std::min(length, kCopyStepBytes));
-    SATCHEL_ASSIGN(known, state_->read_bytes(readable.own, from_offset, buffer));
-  }
-  const std::lock_guard io_lock(own.inode->io_mutex);
   std::size_t copied = 0;
-  if (readable.own.fd && buffer.empty()) {
+  ViewState::WriteTurn turn;
+  if (readable.own.fd && state_->is_plain(readable.own) && state_->is_plain(own)) {
+    turn = state_->take_turn(*own.inode);
     SATCHEL_ASSIGN(copied, state_->copy_bytes(readable.own, from_offset, own, to_offset, length));
-  } else if (known > 0) {
+  } else {
+    // What comes from the base may have to come from far away: before any lock.
+    std::vector<std::byte> buffer(std::min(length, kCopyStepBytes));
+    SATCHEL_ASSIGN(const std::size_t known, state_->read_range(readable, from_offset, buffer));
+    if (known == 0) return known;
+    ViewState::WriteRange range{.offset = to_offset, .length = known};
+    SATCHEL_ASSIGN(turn, state_->take_turn_to_write(own, range));
     SATCHEL_ASSIGN(copied, state_->write_bytes(own, to_offset, Bytes(buffer).first(known)));
   }
   if (copied == 0) return copied;

@@ -20,6 +20,7 @@ struct OpenBytes {
   std::shared_ptr<Inode> inode;  ///< null: an entry of the base
   bool are_own = false;
   bool are_scratch = false;
+  bool are_partial = false;  ///< a block copy
   store::ContentId content;  ///< if they are not its own
   friend bool operator==(const OpenBytes&, const OpenBytes&) = default;
 };
@@ -36,6 +37,7 @@ Result<OpenBytes> bytes_to_open(ViewState& view, Node& node) {
   return OpenBytes{.inode = node.inode,
                    .are_own = row.has_own_bytes(),
                    .are_scratch = row.is_scratch,
+                   .are_partial = view.upper->find_block_map(node.inode->id) != nullptr,
                    .content = row.content.value_or(store::ContentId{})};
 }
 
@@ -81,7 +83,9 @@ class Opening {
     if (!handle_->is_writable()) return {};
     // The kernel does not say when it writes first, so the copy is made now; unless the content has
     // to be fetched for it, which the first write may never ask for.
-    const bool is_here = content_file_ || bytes_.content.size <= kSmallContentBytes;
+    const std::uint64_t size = bytes_.content.size;
+    const bool is_here = content_file_ || size <= kSmallContentBytes ||
+                         size >= view_.context.block_copy_bytes;  // nothing is fetched
     if (!is_here) return {};
     SATCHEL_TRY(view_.own_bytes(*node, ViewState::CopyUp::kContent));
     const std::shared_lock lock(view_.names);
@@ -92,7 +96,8 @@ class Opening {
   /// The bytes that the kernel may use by itself.
   [[nodiscard]] std::optional<BackingSource> source() const {
     if (bytes_.are_own) {
-      if (bytes_.are_scratch) return std::nullopt;  // they may move
+      // They may move, or stand in two places.
+      if (bytes_.are_scratch || bytes_.are_partial) return std::nullopt;
       return bytes_.inode->id;
     }
     // Before the first write the node of a passed content is replaced, and an NFS handle with it.

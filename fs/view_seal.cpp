@@ -142,6 +142,9 @@ Result<store::SealedUpper> View::seal() {
 
 Result<UniqueFd> View::read(store::UpperId id) {
   SATCHEL_TRY(state_->require_writable());
+  auto completed = state_->complete_bytes(id, {});
+  if (!completed && completed.error().code == ENOENT) return no_such_row();
+  SATCHEL_TRY(completed);
   auto fd = state_->upper->open_bytes(id, O_RDONLY);
   if (!fd && fd.error().code == ENOENT) return no_such_row();
   return fd;

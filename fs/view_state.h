@@ -16,6 +16,7 @@
 
 #include "fs/base_tree.h"
 #include "fs/change_watch.h"
+#include "fs/copy_completer.h"
 #include "fs/entry_row.h"
 #include "fs/handle_table.h"
 #include "fs/inode_table.h"
@@ -30,6 +31,7 @@ class Change;
 
 /// As on ext4.
 inline constexpr std::uint32_t kNamesMax = 65000;
+inline constexpr auto kOffsetMax = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
 
 mode_t type_bits(store::Kind kind);
 /// Errors: EINVAL for what is none of the kinds.
@@ -184,6 +186,8 @@ struct ViewState {
     store::ContentId content;
   };
   Result<Readable> readable_bytes(FileHandle& handle);
+  Result<std::size_t> read_range(const Readable& readable, std::uint64_t offset,
+                                 std::span<std::byte> out);
   /// Opens the node that the kernel knows as `id`.
   Result<OpenReply> open_node(NodeId id, int flags);
   /// The names of the changed file `id` lead to a new node: the kernel uses other bytes for this
@@ -195,23 +199,61 @@ struct ViewState {
   void note_blocks(Inode& inode) const;
 
   // Bytes of changed files, wherever they are (view_bytes.cpp): in upper/, in scratch memory, or
-  // sealed where that was full. Whoever changes them holds the inode's io_mutex.
-  /// No scratch file's, so that its descriptor is all there is.
-  [[nodiscard]] bool is_in_upper(const Bytes& own) const;
+  // sealed where that was full. Whoever changes them has the turn.
+  /// No scratch file's, and no block copy's, so that its descriptor is all there is.
+  [[nodiscard]] bool is_plain(const Bytes& own) const;
   /// Takes the io_mutex of a scratch file: its bytes may move.
-  Result<std::size_t> read_bytes(const Bytes& own, std::uint64_t offset,
-                                 std::span<std::byte> out) const;
+  Result<std::size_t> read_bytes(const Bytes& own, std::uint64_t offset, std::span<std::byte> out);
   Result<std::uint64_t> seek_bytes(const Bytes& own, std::uint64_t offset, int whence) const;
   /// As much as goes; an error only if that is nothing.
   Result<std::size_t> write_bytes(const Bytes& own, std::uint64_t offset,
                                   std::span<const std::byte> bytes);
   Result<void> resize_bytes(const Bytes& own, std::uint64_t size);
   static bool grows(FallocateMode mode);
+  static bool clears(FallocateMode mode);
   Result<void> allocate_bytes(const Bytes& own, FallocateMode mode, std::uint64_t offset,
                               std::uint64_t length);
-  /// `from` is in upper/.
-  Result<std::size_t> copy_bytes(const Bytes& from, std::uint64_t from_offset, const Bytes& to,
-                                 std::uint64_t to_offset, std::size_t length);
+  /// Both are plain.
+  static Result<std::size_t> copy_bytes(const Bytes& from, std::uint64_t from_offset,
+                                        const Bytes& to, std::uint64_t to_offset,
+                                        std::size_t length);
+
+  // Block copies (view_blocks.cpp): files in upper/ that show a content of the base wherever they
+  // have no bytes of their own yet. No lock is held, but where it says so.
+  /// The right to change a file's bytes.
+  struct WriteTurn {
+    std::unique_lock<std::mutex> io;
+    std::shared_ptr<BlockMap> map;  ///< of a block copy
+    std::unique_lock<std::mutex> blocks;
+  };
+  /// `names` may be held, shared.
+  WriteTurn take_turn(Inode& inode);
+  struct WriteRange {
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+    bool is_append = false;  ///< `offset` is set to the end of the file
+  };
+  /// The turn, with what the file shows copied wherever a write to `range` would leave some of it
+  /// in a block. Errors: EFBIG, those of contents.
+  Result<WriteTurn> take_turn_to_write(const Bytes& own, WriteRange& range);
+  /// Makes `fd`, the new file of `id`, show `content`: null if it has the bytes already, for its
+  /// filesystem shares blocks by itself. On the medium on return.
+  Result<std::shared_ptr<BlockMap>> share_blocks(const store::ContentId& content, UpperId id,
+                                                 int fd);
+  Result<std::size_t> read_shared(const Bytes& own, BlockMap& map, std::uint64_t offset,
+                                  std::span<std::byte> out);
+  /// After `written` of `wanted` bytes were put into the file; how many of them count. The caller
+  /// has the turn.
+  Result<std::size_t> write_shared(const Bytes& own, BlockMap& map, std::uint64_t offset,
+                                   std::size_t wanted, std::size_t written);
+  /// Copies what [offset, offset + length), whole blocks, still shows.
+  Result<void> fill(UpperId id, int fd, BlockMap& map, std::uint64_t offset, std::size_t length);
+  void note_use(UpperId id, BlockMap& map, std::uint64_t bytes);
+  /// The file of `id` has all its bytes on return, durably. Errors: EINTR (stopped), those of
+  /// contents.
+  Result<void> complete_bytes(UpperId id, const std::stop_token& stop);
+  /// The same, if nothing has to be fetched for it.
+  Result<void> complete_if_local(UpperId id, const std::stop_token& stop);
 
   // Bytes that the kernel writes by itself (view_hot.cpp).
   /// One more open file of `node` is going to be written unseen. True if what the kernel remembers
@@ -235,6 +277,8 @@ struct ViewState {
   void put_live_row(store::MetadataBatch& batch, Inode& inode) const;
   /// Flushes and drops what nobody knows any more. No lock is held.
   void settle();
+
+  CopyCompleter completer;  ///< last: its thread uses the others
 };
 
 }  // namespace satchel::fs

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -194,8 +195,11 @@ Result<std::size_t> MemoryContents::read(const store::ContentId& id, std::uint64
   return count;
 }
 
-Result<std::shared_ptr<const UniqueFd>> MemoryContents::find_file(const store::ContentId& /*id*/) {
-  return std::shared_ptr<const UniqueFd>();  // all of them are served
+Result<std::shared_ptr<const UniqueFd>> MemoryContents::find_file(const store::ContentId& id) {
+  if (!are_files_) return std::shared_ptr<const UniqueFd>();
+  UniqueFd fd(::memfd_create("content", MFD_CLOEXEC));
+  SATCHEL_TRY(pwrite_all(fd.get(), as_bytes(get(id)), 0));
+  return std::make_shared<const UniqueFd>(std::move(fd));
 }
 
 Result<void> MemoryContents::copy_to(const store::ContentId& id, int fd) {
@@ -344,7 +348,8 @@ void Workspace::reopen(bool crash) {
                           .router = router_,
                           .clock = clock_,
                           .random = random_,
-                          .log = log_},
+                          .log = log_,
+                          .block_copy_bytes = block_copy_bytes_},
                          base, *std::move(upper));
   SATCHEL_ASSERT(view.has_value());
   view_ = *std::move(view);

@@ -26,6 +26,8 @@ class MemoryContents final : public ContentSource {
   store::ContentId add(std::string_view bytes);
   [[nodiscard]] std::string get(const store::ContentId& id) const;
   [[nodiscard]] std::size_t adopted() const;
+  /// Every content is whole on this device; else none is.
+  void keep_as_files() { are_files_ = true; }
 
   Result<std::size_t> read(const store::ContentId& id, std::uint64_t offset,
                            std::span<std::byte> out) override;
@@ -37,6 +39,7 @@ class MemoryContents final : public ContentSource {
   mutable std::mutex mutex_;
   std::map<store::ContentId, std::string> bytes_;
   std::size_t adopted_ = 0;
+  bool are_files_ = false;
 };
 
 /// Everything travels, but for what lies below /local; /deny is refused.
@@ -107,6 +110,8 @@ class Workspace final : public Side {
   satchel::test::ManualClock& clock() { return clock_; }
   RecordingNotifier& notifier() { return notifier_; }
   [[nodiscard]] store::RootId base() const { return base_; }
+  /// Base files from this size on are copied block by block, once the view is opened again.
+  void copy_blocks_from(std::uint64_t bytes) { block_copy_bytes_ = bytes; }
   /// Closes the view and opens it again; as after kill -9 if `crash`.
   void reopen(bool crash = false);
   /// Imports a plain directory as a tree.
@@ -157,6 +162,7 @@ class Workspace final : public Side {
   Log log_ = Log::to_nowhere();
   RecordingNotifier notifier_;
   store::RootId base_;
+  std::uint64_t block_copy_bytes_ = UINT64_MAX;
   std::unique_ptr<View> view_;
 };
 

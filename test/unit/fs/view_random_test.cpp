@@ -19,9 +19,11 @@ struct Operation {
 
 class Operations {
  public:
-  explicit Operations(std::uint64_t seed) : random_(seed) {}
+  /// `reach`: up to where files are written.
+  Operations(std::uint64_t seed, unsigned reach) : random_(seed), reach_(reach) {}
 
   Operation next() {
+    const unsigned reach = reach_;
     const std::string one = path();
     const std::string two = path();
     const auto number = static_cast<unsigned>(random_.below(100'000));
@@ -41,11 +43,11 @@ class Operations {
       case 4:
         return {"mkfifo " + one, [=](Side& s) { return s.make_fifo(one, mode); }};
       case 5:
-        return {"write " + one, [=](Side& s) { return write(s, one, number % 5000, bytes); }};
+        return {"write " + one, [=](Side& s) { return write(s, one, number % reach, bytes); }};
       case 6:
         return {"append " + one, [=](Side& s) { return append(s, one, bytes); }};
       case 7:
-        return {"truncate " + one, [=](Side& s) { return truncate(s, one, number % 4000); }};
+        return {"truncate " + one, [=](Side& s) { return truncate(s, one, number % reach); }};
       case 8:
         return {"unlink " + one, [=](Side& s) { return s.unlink(one); }};
       case 9:
@@ -107,6 +109,7 @@ class Operations {
   }
 
   SeededRandom random_;
+  unsigned reach_;
 };
 
 /// Symlinks on the way are the kernel's to follow: a path through one ends differently below it.
@@ -135,12 +138,31 @@ bool is_comparable(PlainDirectory& plain, const std::string& operation) {
 
 enum class Between { kReopen, kCrash, kCommit, kCommitLate };
 
-void run(std::uint64_t seed, int steps, Between between) {
+enum class Copies { kWhole, kBlocks };
+
+constexpr unsigned kShortReach = 5000;
+constexpr unsigned kLongReach = 50'000;
+
+/// Files of several blocks, the last of them cut.
+void fill_large(PlainDirectory& plain) {
+  for (const char* name : {"a", "b", "c", "new"}) {
+    std::string bytes;
+    while (bytes.size() < kLongReach) bytes += name + std::to_string(bytes.size()) + "\n";
+    REQUIRE(plain.make_file(name, 0644) == 0);
+    REQUIRE(plain.write(name, 0, bytes) == 0);
+  }
+}
+
+void run(std::uint64_t seed, int steps, Between between, Copies copies = Copies::kWhole) {
   CAPTURE(seed);
   PlainDirectory plain;
-  fill(plain);
+  copies == Copies::kBlocks ? fill_large(plain) : fill(plain);
   Workspace workspace(plain.fd());
-  Operations operations(seed);
+  if (copies == Copies::kBlocks) {
+    workspace.copy_blocks_from(1);
+    workspace.reopen();
+  }
+  Operations operations(seed, copies == Copies::kBlocks ? kLongReach : kShortReach);
   std::string last;
   std::optional<store::BaseSwitch> sealed;
   for (int step = 0; step < steps; ++step) {
@@ -201,6 +223,17 @@ TEST_SUITE("fs/view: random operations") {
     const std::uint64_t seed = satchel::test::test_seed(3007);
     std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
     for (std::uint64_t i = 0; i < 3; ++i) run(seed + i, 400, Between::kCommitLate);
+    ::umask(old_mask);
+  }
+
+  TEST_CASE("files that are copied block by block are files like others") {
+    const mode_t old_mask = ::umask(0);
+    const std::uint64_t seed = satchel::test::test_seed(4007);
+    std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
+    for (const Between between :
+         {Between::kReopen, Between::kCrash, Between::kCommit, Between::kCommitLate}) {
+      for (std::uint64_t i = 0; i < 2; ++i) run(seed + i, 400, between, Copies::kBlocks);
+    }
     ::umask(old_mask);
   }
 
