@@ -317,14 +317,16 @@ TEST_SUITE("store/metadata_db") {
       std::set<std::string> expected;
       for (int round = 0; round < 4; ++round) {
         CAPTURE(round);
-        for (int i = 0; i < 2000; ++i) {
+        // Few enough for memory: what RocksDB does when a write of its own, in the background,
+        // meets the end of the disk is not for this test.
+        for (int i = 0; i < 300; ++i) {
           const std::string key = fmt::format("{}-{:06}", round, i);
           REQUIRE(put_ordinary(key));
           expected.insert(key);
         }
         fill_disk(directory.path() / "filler");
         CHECK(put_ordinary("more").error().code == ENOSPC);
-        for (int i = 0; i < 1000; ++i) {
+        for (int i = 0; i < 150; ++i) {
           const std::string key = *expected.begin();
           MetadataBatch batch;
           batch.remove(kFirst, key);
