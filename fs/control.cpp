@@ -342,7 +342,10 @@ Result<void> ControlClient::wait_for_end(milliseconds deadline) {
   if (ended) return {};
   return Error{.code = ETIMEDOUT,
                .sat = Sat::kTimeout,
-               .message = fmt::format("process {} did not end in time", process_)};
+               .message = fmt::format("process {} did not end in time", process_),
+               .hint =
+                   "it may wait in the kernel for a repository whose server hangs: see to that "
+                   "server, or abort its mount"};
 }
 
 namespace {

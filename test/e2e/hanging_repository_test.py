@@ -6,6 +6,7 @@ usage: hanging_repository_test.py SATCHEL SLOW_FOLDER
 
 import contextlib
 import errno
+import glob
 import os
 import signal
 import subprocess
@@ -29,10 +30,22 @@ class Server:
             e2e.check(self.process.poll() is None, "slow_folder ended")
             time.sleep(0.02)
 
+    def _has_stopped(self):
+        states = []
+        for path in glob.glob(f"/proc/{self.process.pid}/task/*/stat"):
+            with open(path, encoding="ascii") as file:
+                states.append(file.read().rpartition(")")[2].split()[0])
+        return set(states) == {"T"}
+
     @contextlib.contextmanager
     def hanging(self):
         self.process.send_signal(signal.SIGSTOP)
         try:
+            # Each thread stops for itself; one that still took a request would hold its caller in the kernel, unkillable.
+            deadline = time.monotonic() + 10
+            while not self._has_stopped():
+                e2e.check(time.monotonic() < deadline, "slow_folder does not stop")
+                time.sleep(0.01)
             yield
         finally:
             self.process.send_signal(signal.SIGCONT)
