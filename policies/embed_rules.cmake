@@ -23,6 +23,7 @@ file(WRITE "${OUTPUT}" "// Made by embed_rules.cmake.
 
 namespace satchel::policies {
 
+// NOLINTBEGIN(readability-function-size): it is the rules that are long
 std::span<const RuleFile> default_rule_files() {
   static const std::vector<RuleFile> files = {
 ${rules}  };
@@ -34,6 +35,7 @@ std::span<const RuleFile> default_case_files() {
 ${cases}  };
   return files;
 }
+// NOLINTEND(readability-function-size)
 
 }  // namespace satchel::policies
 ")

@@ -35,6 +35,7 @@ Result<std::vector<Name>> list_names(int dir_fd, const HostPath& path) {
   (void)own.release();  // the DIR closes it
   std::vector<Name> names;
   errno = 0;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): a DIR of its own
   while (const dirent* entry = readdir(directory.get())) {
     const std::string_view text = &entry->d_name[0];
     if (text.ends_with(kSuffix) && !text.starts_with('.')) names.push_back(Name::checked(text));

@@ -181,8 +181,8 @@ struct ArchiveReader::State {
   Result<ArchiveMember> member_of(archive_entry* entry);
   Result<void> add_acls(archive_entry* entry, ArchiveMember& member);
   Result<void> check_end() const;
-  Error error() const;
-  void warn(std::string text);
+  [[nodiscard]] Error error() const;
+  void warn(std::string_view text);
 
   static la_ssize_t on_read(archive* /*handle*/, void* state, const void** buffer);
   static la_int64_t on_seek(archive* /*handle*/, void* state, la_int64_t offset, int whence);
@@ -249,8 +249,9 @@ Error ArchiveReader::State::error() const {
   return bad_archive(text_or_empty(archive_error_string(handle.get())), path);
 }
 
-void ArchiveReader::State::warn(std::string text) {
-  if (warnings.size() < kWarningsMax) warnings.push_back(escape_for_display(path) + ": " + text);
+void ArchiveReader::State::warn(std::string_view text) {
+  if (warnings.size() >= kWarningsMax) return;
+  warnings.push_back(escape_for_display(path) + ": " + std::string(text));
 }
 
 Result<ArchiveMember> ArchiveReader::State::member_of(archive_entry* entry) {

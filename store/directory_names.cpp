@@ -21,6 +21,7 @@ Result<std::vector<std::string>> read_names(DIR* directory, std::string_view pat
   std::vector<std::string> names;
   while (true) {
     errno = 0;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): a DIR of its own
     const dirent* const entry = ::readdir(directory);
     if (entry == nullptr) break;
     const std::string_view name = entry->d_name;

@@ -107,7 +107,7 @@ class SharedSync {
     running_ = true;
     const std::uint64_t covered = last_ticket_;
     lock.unlock();
-    const rocksdb::Status status = sync();
+    rocksdb::Status status = sync();
     lock.lock();
     running_ = false;
     if (status.ok()) synced_ = covered;
@@ -213,7 +213,7 @@ rocksdb::Status MetadataDb::State::open(const MetadataDbOptions& options) {
   for (const std::string& name : names) descriptors.emplace_back(name, family_options);
   reserve.make_room();
   rocksdb::DB* opened = nullptr;
-  const rocksdb::Status status =
+  rocksdb::Status status =
       rocksdb::DB::Open(database_options, directory.text, descriptors, &handles, &opened);
   database.reset(opened);
   if (!status.ok()) return status;

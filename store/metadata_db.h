@@ -75,7 +75,7 @@ class MetadataDb {
   MetadataDb& operator=(MetadataDb&&) noexcept;
   ~MetadataDb();
 
-  Result<std::optional<std::string>> get(Family family, std::string_view key) const;
+  [[nodiscard]] Result<std::optional<std::string>> get(Family family, std::string_view key) const;
   Result<void> write(const MetadataBatch& batch, Durability durability = Durability::kProcessCrash,
                      SpaceUse use = SpaceUse::kAll);
   /// Makes every write that has returned survive a power cut; concurrent calls share one fsync.

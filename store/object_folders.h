@@ -31,7 +31,7 @@ class ObjectFolders {
   /// A new one that is removed by the next open() of the store once this process has closed it.
   Result<PartFile> create_temporary() const;
   /// The one called `name`, made if it is missing; nullopt if another process holds it.
-  Result<std::optional<PartFile>> try_lock(const std::string& name) const;
+  [[nodiscard]] Result<std::optional<PartFile>> try_lock(const std::string& name) const;
 
   /// Fsyncs the open file `name` in `directory_fd`, makes it read-only and moves it to its place.
   /// Errors: EXDEV (another filesystem), ENOSPC, EIO.

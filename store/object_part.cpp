@@ -45,7 +45,7 @@ struct ObjectStore::Part::State {
   Result<void> save();
   Result<void> become_object();
   Result<void> verify_inherited();
-  Result<void> forget_map();
+  [[nodiscard]] Result<void> forget_map() const;
 
   const std::shared_ptr<ObjectStore::State> store;
   const ContentId id;
@@ -174,7 +174,7 @@ Result<void> ObjectStore::Part::State::verify_inherited() {
   return corrupted("a part of an earlier run does not match its content id");
 }
 
-Result<void> ObjectStore::Part::State::forget_map() {
+Result<void> ObjectStore::Part::State::forget_map() const {
   if (!map_fd.valid() || ::ftruncate(map_fd.get(), 0) == 0) return {};
   return file_error(map_name(name), "cannot empty the map of the part");
 }

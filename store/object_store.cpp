@@ -107,7 +107,7 @@ Result<void> ObjectStore::adopt(const ContentId& id, int directory_fd, const cha
   if (!S_ISREG(status.st_mode) || static_cast<std::uint64_t>(status.st_size) != id.size) {
     return Error{.code = EINVAL, .message = "is not a file of the content's size", .path = name};
   }
-  const auto moved = state_->folders.publish(id, fd.get(), directory_fd, name, durability);
+  auto moved = state_->folders.publish(id, fd.get(), directory_fd, name, durability);
   if (moved || moved.error().code != EXDEV) return moved;
 
   SATCHEL_ASSIGN(const ObjectFolders::PartFile copy, state_->folders.create_temporary());

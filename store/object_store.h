@@ -54,7 +54,7 @@ class ObjectStore {
   Result<std::shared_ptr<Part>> open_part(const ContentId& id);
 
   /// Bytes in objects/ and parts/ (allocated), for `status`. Looks at every file.
-  Result<std::uint64_t> bytes_on_disk() const;
+  [[nodiscard]] Result<std::uint64_t> bytes_on_disk() const;
 
  private:
   struct State;

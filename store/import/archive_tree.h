@@ -55,7 +55,7 @@ class ArchiveTree {
  private:
   struct Node;
   class Writer;
-  Node* find(const std::vector<Name>& path) const;
+  [[nodiscard]] Node* find(const std::vector<Name>& path) const;
   Result<Node*> make_way(const std::vector<Name>& path);
   std::unique_ptr<Node> root_;
 };

@@ -139,7 +139,8 @@ class DirectoryImport {
                  .prefix = path + "/"});
   }
 
-  Result<void> add_file(const OpenDirectory& directory, EntrySlot slot, const struct stat& status) {
+  Result<void> add_file(const OpenDirectory& directory, const EntrySlot& slot,
+                        const struct stat& status) {
     ++files_;
     const auto link = survey_.links.find(inode_of(status));
     if (link == survey_.links.end() || !link->second.is_linked()) {
