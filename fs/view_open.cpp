@@ -41,12 +41,16 @@ Result<OpenBytes> bytes_to_open(ViewState& view, Node& node) {
                    .content = row.content.value_or(store::ContentId{})};
 }
 
+/// Smaller contents of the base come by requests and stay in the kernel's cache: a read or two
+/// then, against a registration and a look at the times at each open.
+constexpr std::uint64_t kPassedContentBytesMin = 64U << 10U;
+
 /// One open(2). What takes long (a content may have to be hashed, or copied up) is done without
 /// locks, and counts only if nothing has changed when it is over.
 class Opening {
  public:
-  Opening(ViewState& view, NodeId id, int flags)
-      : view_(view), id_(id), handle_(std::make_shared<FileHandle>()) {
+  Opening(ViewState& view, NodeId id, int flags, bool is_known)
+      : view_(view), id_(id), is_known_(is_known), handle_(std::make_shared<FileHandle>()) {
     handle_->flags = flags;
   }
 
@@ -56,7 +60,7 @@ class Opening {
       SATCHEL_ASSIGN(const bool is_open, open_as_prepared());
       if (is_open) break;
     }
-    if (is_newly_hot_) {
+    if (is_newly_hot_ && is_known_) {
       if (KernelNotifier* const notifier = view_.notifier.load()) notifier->forget_attributes(id_);
     }
     return reply_;
@@ -79,11 +83,12 @@ class Opening {
     }
     content_file_.reset();
     if (bytes_.are_own || !view_.modes.passes() || view_.modes.is_served(id_)) return {};
+    const std::uint64_t size = bytes_.content.size;
+    if (!handle_->is_writable() && size < kPassedContentBytesMin) return {};
     SATCHEL_ASSIGN(content_file_, view_.context.contents.find_file(bytes_.content));
     if (!handle_->is_writable()) return {};
     // The kernel does not say when it writes first, so the copy is made now; unless the content has
     // to be fetched for it, which the first write may never ask for.
-    const std::uint64_t size = bytes_.content.size;
     const bool is_here = content_file_ || size <= kSmallContentBytes ||
                          size >= view_.context.block_copy_bytes;  // nothing is fetched
     if (!is_here) return {};
@@ -152,6 +157,7 @@ class Opening {
 
   ViewState& view_;
   NodeId id_;
+  bool is_known_;  // to the kernel
   std::shared_ptr<FileHandle> handle_;
   OpenBytes bytes_;
   std::shared_ptr<const UniqueFd> content_file_;
@@ -161,7 +167,7 @@ class Opening {
 
 }  // namespace
 
-Result<OpenReply> ViewState::open_node(NodeId id, int flags) {
+Result<OpenReply> ViewState::open_node(NodeId id, int flags, bool is_known) {
   if (needs_bytes(flags)) {
     NodeRef node;
     {
@@ -170,7 +176,7 @@ Result<OpenReply> ViewState::open_node(NodeId id, int flags) {
     }
     SATCHEL_TRY(truncate(*node, 0, /*kill_suid=*/true));
   }
-  return Opening(*this, id, flags).run();
+  return Opening(*this, id, flags, is_known).run();
 }
 
 Result<void> ViewState::replace_node(NodeId id) {
@@ -199,6 +205,7 @@ Result<View::Created> View::create(NodeId parent, const Name& name, mode_t mode,
   SATCHEL_TRY(state_->require_writable());
   NodeRef node;
   Created created;
+  bool is_new = false;
   {
     const std::unique_lock lock(state_->names);
     SATCHEL_ASSIGN(const NodeRef directory, state_->require_directory(parent));
@@ -216,16 +223,19 @@ Result<View::Created> View::create(NodeId parent, const Name& name, mode_t mode,
       row.is_scratch = state_->discards(*directory, name);
       SATCHEL_ASSIGN(node, state_->add_child(*directory, name, std::move(row)));
       flags &= ~O_TRUNC;
+      is_new = true;
     }
     SATCHEL_ASSIGN(created.node, state_->reply_with(state_->table.pin(*node)));
   }
-  auto opened = state_->open_node(created.node.node, flags);
+  auto opened = state_->open_node(created.node.node, flags, /*is_known=*/!is_new);
   if (!opened) {
     forget(created.node.node, 1);
     return std::move(opened).error();
   }
   created.open = *opened;
-  created.node.stat.may_change_unseen = opened->backing.has_value();
+  // Whatever gives a new file its first bytes, the kernel knows of: only later stores through a
+  // mapping escape it, and what it knows then is not remembered.
+  created.node.stat.may_change_unseen = !is_new && opened->backing.has_value();
   return created;
 }
 
@@ -251,13 +261,13 @@ Result<View::Created> View::create_unnamed(NodeId parent, mode_t mode, int flags
     node = state_->table.for_upper(inode, nullptr, {});
     SATCHEL_ASSIGN(created.node, state_->reply_with(state_->table.pin(*node)));
   }
-  auto opened = state_->open_node(created.node.node, flags & ~(O_TRUNC | O_EXCL));
+  auto opened =
+      state_->open_node(created.node.node, flags & ~(O_TRUNC | O_EXCL), /*is_known=*/false);
   if (!opened) {
     forget(created.node.node, 1);
     return std::move(opened).error();
   }
   created.open = *opened;
-  created.node.stat.may_change_unseen = opened->backing.has_value();
   return created;
 }
 

@@ -188,8 +188,8 @@ struct ViewState {
   Result<Readable> readable_bytes(FileHandle& handle);
   Result<std::size_t> read_range(const Readable& readable, std::uint64_t offset,
                                  std::span<std::byte> out);
-  /// Opens the node that the kernel knows as `id`.
-  Result<OpenReply> open_node(NodeId id, int flags);
+  /// Opens the node `id`. `is_known`: the kernel has been told of it, and remembers its attributes.
+  Result<OpenReply> open_node(NodeId id, int flags, bool is_known = true);
   /// The names of the changed file `id` lead to a new node: the kernel uses other bytes for this
   /// one.
   Result<void> replace_node(NodeId id);

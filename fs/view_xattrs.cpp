@@ -14,6 +14,8 @@ constexpr std::size_t kNameBytesMax = 255;
 constexpr std::size_t kValueBytesMax = 65536;
 /// What the mount's process says of a path, in the form of attributes.
 constexpr std::string_view kExplained = "user.satchel.";
+/// Of SELinux, which keeps the labels of such mounts itself: here it is a value like others.
+constexpr std::string_view kLabel = "security.selinux";
 
 Result<store::Xattrs> xattrs_of(ViewState& view, Node& node) {
   if (node.inode) return node.inode->row.xattrs;
@@ -82,7 +84,8 @@ Result<std::string> View::get_xattr(NodeId id, const std::string& name) {
   SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
   SATCHEL_ASSIGN(auto xattrs, xattrs_of(*state_, *node));
   const auto found = xattrs.find(name);
-  if (found == xattrs.end()) return errno_answer(ENODATA);
+  // ls(1) asks for a label at each name of a filesystem that could have one.
+  if (found == xattrs.end()) return errno_answer(name == kLabel ? EOPNOTSUPP : ENODATA);
   return std::move(found->second);
 }
 

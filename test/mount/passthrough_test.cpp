@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "base/unique_fd.h"
 #include "test/mount/fixture.h"
@@ -21,6 +23,7 @@ namespace satchel::test {
 namespace {
 
 constexpr std::size_t kBigBytes = 300'000;
+constexpr std::size_t kMediumBytes = 40'000;  // an object, but not worth a registration
 
 std::string pattern(std::size_t size, unsigned seed) {
   std::string bytes(size, '\0');
@@ -32,6 +35,7 @@ void make_base(Place& base) {
   base.write("big", pattern(kBigBytes, 1), O_WRONLY | O_CREAT);
   base.write("other", pattern(kBigBytes, 2), O_WRONLY | O_CREAT);
   base.write("small", "small", O_WRONLY | O_CREAT);
+  base.write("medium", pattern(kMediumBytes, 4), O_WRONLY | O_CREAT);
   base.did("link", ::link(base.path("big").c_str(), base.path("linked").c_str()));
 }
 
@@ -64,6 +68,11 @@ struct stat stat_of(int fd) {
 bool is_later(const timespec& first, const timespec& second) {
   return first.tv_sec != second.tv_sec ? first.tv_sec > second.tv_sec
                                        : first.tv_nsec > second.tv_nsec;
+}
+
+/// Longer than the step of the kernel's clock for times of files.
+void wait_for_next_tick() {
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
 }
 
 /// Makes the content of `name` whole on this device.
@@ -112,6 +121,46 @@ TEST_SUITE("mount/passthrough") {
     REQUIRE(::pwrite(copied.get(), "changed", 7, 5) == 7);
     CHECK(requests(fixture) == before);
     CHECK(read_at(copied.get(), 0, 20) == pattern(5, 2) + "changed" + pattern(20, 2).substr(12));
+  }
+
+  TEST_CASE("a new file's attributes are remembered until its bytes change") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture(make_base);
+    fixture.mount();
+    const UniqueFd fresh = open_in(fixture, "fresh", O_RDWR | O_CREAT);
+    const long asked = fixture.status_number("requests_getattr");
+    const auto made = stat_of(fresh.get());
+    CHECK(made.st_size == 0);
+    CHECK(fixture.status_number("requests_getattr") == asked);
+    wait_for_next_tick();
+    REQUIRE(::pwrite(fresh.get(), "bytes", 5, 0) == 5);
+    const auto written = stat_of(fresh.get());
+    CHECK(written.st_size == 5);
+    CHECK(is_later(written.st_mtim, made.st_mtim));
+    REQUIRE(::ftruncate(fresh.get(), 4096) == 0);
+    const auto grown = stat_of(fresh.get());
+    void* const page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fresh.get(), 0);
+    REQUIRE(page != MAP_FAILED);
+    wait_for_next_tick();
+    std::memcpy(page, "store", 5);
+    CHECK(is_later(stat_of(fresh.get()).st_mtim, grown.st_mtim));
+    ::munmap(page, 4096);
+  }
+
+  TEST_CASE("a small base file that was read is not asked for again") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture(make_base);
+    fixture.mount();
+    for (const char* const name : {"small", "medium"}) {
+      CAPTURE(name);
+      const long none = requests(fixture);
+      const std::string first = read_whole(fixture, name);
+      CHECK(first == (name == std::string_view("small") ? "small" : pattern(kMediumBytes, 4)));
+      const long before = requests(fixture);
+      CHECK(before > none);
+      CHECK(read_whole(fixture, name) == first);
+      CHECK(requests(fixture) == before);
+    }
   }
 
   TEST_CASE("direct input and output goes past the daemon") {

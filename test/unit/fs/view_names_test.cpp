@@ -223,6 +223,14 @@ TEST_SUITE("fs/view: names") {
     CHECK(whiteout.rdev == makedev(0, 0));
   }
 
+  TEST_CASE_FIXTURE(Filled, "a file without a label says that there are none") {
+    const auto node = get("dir/setuid");
+    CHECK(view.get_xattr(node.node, "security.selinux").error().code == EOPNOTSUPP);
+    CHECK(view.get_xattr(node.node, "security.other").error().code == ENODATA);
+    CHECK(view.set_xattr(node.node, "security.selinux", "label", XattrMode::kAny).has_value());
+    CHECK(view.get_xattr(node.node, "security.selinux").value() == "label");
+  }
+
   TEST_CASE_FIXTURE(Filled, "suid and sgid go when somebody else writes or the owner changes") {
     const auto node = get("dir/setuid");
     const auto open = view.open_file(node.node, O_RDWR).value();
