@@ -18,6 +18,7 @@ using store::MetadataDb;
 
 /// So that files can be removed from a full disk, and what is in memory can be written.
 constexpr std::uint64_t kReserveBytesMax = 32U << 20U;
+constexpr std::size_t kRowCacheBytes = 16U << 20U;
 constexpr std::string_view kBaseKey = "base";
 constexpr std::string_view kNextNumberKey = "next_number";
 constexpr std::string_view kGenerationKey = "generation";
@@ -120,6 +121,8 @@ Result<std::unique_ptr<Upper>> Upper::open(const HostPath& directory, const Find
   SATCHEL_ASSIGN(MetadataDb db, MetadataDb::open(directory / "meta",
                                                  {.families = {"dentries", "positions", "inodes",
                                                                "places", "state", "blocks"},
+                                                  .row_cache_bytes = kRowCacheBytes,
+                                                  .row_cache_families = {kDentries, kInodes},
                                                   .reserve_bytes_max = kReserveBytesMax}));
   const HostPath files_path = directory / "upper";
   if (::mkdir(files_path.c_str(), 0700) != 0 && errno != EEXIST) {

@@ -19,6 +19,7 @@
 #include "base/file_io.h"
 #include "base/unique_fd.h"
 #include "store/directory_names.h"
+#include "store/row_cache.h"
 #include "store/space_reserve.h"
 
 namespace satchel::store {
@@ -160,7 +161,12 @@ void MetadataBatch::clear() {
 }
 
 struct MetadataDb::State {
-  State() = default;
+  explicit State(const MetadataDbOptions& options) : rows(options.row_cache_bytes) {
+    for (const Family family : options.row_cache_families) {
+      if (family >= is_cached.size()) is_cached.resize(family + 1);
+      is_cached[family] = options.row_cache_bytes > 0;
+    }
+  }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() {
@@ -181,7 +187,11 @@ struct MetadataDb::State {
   Result<void> require_open();
   void let_go_of_idle_logs() const;
   rocksdb::Status write(rocksdb::WriteBatch& writes, SpaceUse use);
+  /// Its key in the cache; empty: it is none of those that are kept there.
+  [[nodiscard]] std::string cache_key(Family family, std::string_view key) const;
 
+  RowCache rows;
+  std::vector<bool> is_cached;  ///< by family
   HostPath directory;
   UniqueFd owner;
   std::unique_ptr<rocksdb::DB> database;
@@ -232,6 +242,15 @@ rocksdb::Status MetadataDb::State::write(rocksdb::WriteBatch& writes, SpaceUse u
   return database->Write(rocksdb::WriteOptions(), &writes);
 }
 
+std::string MetadataDb::State::cache_key(Family family, std::string_view key) const {
+  std::string result;
+  if (family >= is_cached.size() || !is_cached[family]) return result;
+  result.reserve(key.size() + 1);
+  result.push_back(static_cast<char>(family));
+  result.append(key);
+  return result;
+}
+
 Result<void> MetadataDb::State::require_open() {
   std::call_once(has_waited, [this] {
     if (opening.valid()) open_status = opening.get();
@@ -263,7 +282,7 @@ Result<MetadataDb> MetadataDb::open(const HostPath& directory, const MetadataDbO
     errno = made.value();
     return file_error(directory.text, "cannot make the database's directory");
   }
-  auto state = std::make_unique<State>();
+  auto state = std::make_unique<State>(options);
   state->directory = directory;
   const HostPath owner = directory / kOwnerFile;
   state->owner = UniqueFd(::open(owner.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -290,18 +309,58 @@ Result<MetadataDb> MetadataDb::open(const HostPath& directory, const MetadataDbO
 
 Result<std::optional<std::string>> MetadataDb::get(Family family, std::string_view key) const {
   SATCHEL_TRY(state_->require_open());
+  const std::string cache_key = state_->cache_key(family, key);
+  RowCache::Ticket ticket = 0;
+  if (!cache_key.empty()) {
+    if (auto known = state_->rows.find(cache_key, ticket)) return *std::move(known);
+  }
   std::string value;
   const rocksdb::Status status =
       state_->database->Get(rocksdb::ReadOptions(), state_->handle(family), to_slice(key), &value);
-  if (status.IsNotFound()) return std::optional<std::string>{};
-  if (!status.ok()) return to_error(status, state_->directory);
-  return std::optional<std::string>(std::move(value));
+  if (!status.ok() && !status.IsNotFound()) return to_error(status, state_->directory);
+  RowCache::Value row;
+  if (status.ok()) row = std::move(value);
+  if (!cache_key.empty()) state_->rows.keep(cache_key, row, ticket);
+  return row;
 }
+
+namespace {
+
+/// Keeps the cache true over a batch: made before it is written.
+class CachedWrite {
+ public:
+  explicit CachedWrite(RowCache& rows) : rows_(rows) {}
+  void add(std::string cache_key, RowCache::Value value) {
+    const RowCache::Ticket ticket = rows_.begin_write(cache_key);
+    writes_.push_back({std::move(cache_key), std::move(value), ticket});
+  }
+  void add_range() { has_range_ = true; }
+  void end(bool is_written) {
+    for (const Write& write : writes_) {
+      rows_.end_write(write.key, is_written ? std::optional(write.value) : std::nullopt,
+                      write.ticket);
+    }
+    if (has_range_) rows_.clear();
+  }
+
+ private:
+  struct Write {
+    std::string key;
+    RowCache::Value value;
+    RowCache::Ticket ticket;
+  };
+  RowCache& rows_;
+  std::vector<Write> writes_;
+  bool has_range_ = false;
+};
+
+}  // namespace
 
 Result<void> MetadataDb::write(const MetadataBatch& batch, Durability durability, SpaceUse use) {
   using Kind = MetadataBatch::Operations::Kind;
   SATCHEL_TRY(state_->require_open());
   rocksdb::WriteBatch writes;
+  CachedWrite cached(state_->rows);
   for (const auto& operation : batch.operations_->list) {
     rocksdb::ColumnFamilyHandle* const handle = state_->handle(operation.family);
     rocksdb::Status status;
@@ -318,7 +377,16 @@ Result<void> MetadataDb::write(const MetadataBatch& batch, Durability durability
     }
     if (!status.ok()) return to_error(status, state_->directory);
   }
+  for (const auto& operation : batch.operations_->list) {
+    if (operation.kind == Kind::kRemoveRange) cached.add_range();
+    std::string cache_key = state_->cache_key(operation.family, operation.key);
+    if (cache_key.empty() || operation.kind == Kind::kRemoveRange) continue;
+    RowCache::Value value;
+    if (operation.kind == Kind::kPut) value = operation.value;
+    cached.add(std::move(cache_key), std::move(value));
+  }
   const rocksdb::Status status = state_->write(writes, use);
+  cached.end(status.ok());
   if (!status.ok()) return to_error(status, state_->directory);
   // Not WriteOptions::sync: that would hold up every other writer for the time of the fsync.
   return durability == Durability::kPowerCut ? sync() : Result<void>{};

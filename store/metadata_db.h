@@ -54,6 +54,8 @@ struct MetadataDbOptions {
   std::vector<std::string> families{};   ///< created when missing; order gives the Family numbers
   std::size_t cache_bytes = 16U << 20U;  ///< of blocks read
   std::size_t write_buffer_bytes = 8U << 20U;  ///< of all families together
+  std::size_t row_cache_bytes = 0;             ///< see store/row_cache.h
+  std::vector<Family> row_cache_families{};    ///< whose rows get() need not search for
   std::uint64_t reserve_bytes_max = 0;         ///< see store/space_reserve.h
   /// open() returns while RocksDB still reads its files; what is wrong with them is told by the
   /// first call that needs them.
