@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "fs/fuse_caller.h"
 #include "fs/inode_flags.h"
 
 namespace satchel::fs {
@@ -16,7 +17,6 @@ namespace {
 constexpr unsigned kWriteBytesMax = 1U << 20U;
 constexpr unsigned kBackgroundMax = 64;
 constexpr unsigned kCongestion = 48;
-constexpr std::size_t kGroupsMax = 65'536;  // NGROUPS_MAX
 constexpr const char* kAccessAcl = "system.posix_acl_access";
 
 View& view(fuse_req_t req) {
@@ -29,67 +29,9 @@ HandleId handle_of(const fuse_file_info* info) {
   return HandleId{info->fh};
 }
 
-Caller caller_of(fuse_req_t req) {
-  const fuse_ctx* const context = fuse_req_ctx(req);
-  return {.uid = context->uid, .gid = context->gid, .pid = context->pid, .umask = context->umask};
-}
-
 Result<EntryReply> entry(Result<NodeReply> node) {
   SATCHEL_TRY(node);
   return EntryReply{*std::move(node)};
-}
-
-// libfuse tells since 3.18.3 whether the kernel wants suid and sgid gone, which it decides by
-// CAP_FSETID. Without that, everybody but root loses them: too often is safe.
-template <typename Info>
-bool must_kill_suid(fuse_req_t req, const Info& info) {
-  if constexpr (requires { info.kill_suidgid; }) {
-    return info.kill_suidgid != 0;
-  } else {
-    return fuse_req_ctx(req)->uid != 0;
-  }
-}
-
-bool is_in_group(fuse_req_t req, gid_t gid) {
-  if (fuse_req_ctx(req)->gid == gid) return true;
-  std::vector<gid_t> groups(64);
-  for (;;) {
-    const int count = fuse_req_getgroups(req, static_cast<int>(groups.size()), groups.data());
-    if (count < 0) return false;  // then sgid goes: too often is safe
-    const auto total = static_cast<std::size_t>(count);
-    if (total <= groups.size() || groups.size() >= kGroupsMax) {
-      groups.resize(std::min(total, groups.size()));
-      return std::ranges::find(groups, gid) != groups.end();
-    }
-    groups.resize(std::min(total, kGroupsMax));
-  }
-}
-
-/// The sgid bit of a file that its group may not execute goes if somebody outside of that group
-/// changes bytes or owner; View knows no groups, and clears what goes for everybody.
-Result<void> drop_lone_sgid(fuse_req_t req, NodeId node, std::optional<HandleId> handle) {
-  const Caller caller = caller_of(req);
-  if (caller.uid == 0) return {};
-  SATCHEL_ASSIGN(const NodeStat stat, view(req).get_attributes(node));
-  const bool is_lone = S_ISREG(stat.mode) && (stat.mode & (S_ISGID | S_IXGRP)) == S_ISGID;
-  if (!is_lone || is_in_group(req, stat.gid)) return {};
-  AttributeChange change;
-  change.mode = stat.mode & 07777U & ~mode_t{S_ISGID};
-  SATCHEL_TRY(view(req).set_attributes(node, handle, change, caller));
-  return {};
-}
-
-/// For requests that carry no kill flag though they change bytes.
-Result<void> kill_suid_of_others(fuse_req_t req, NodeId node, HandleId handle) {
-  SATCHEL_TRY(drop_lone_sgid(req, node, handle));
-  const Caller caller = caller_of(req);
-  if (caller.uid == 0) return {};
-  SATCHEL_ASSIGN(const NodeStat stat, view(req).get_attributes(node));
-  if ((stat.mode & (S_ISUID | S_ISGID)) == 0) return {};
-  AttributeChange change;
-  change.kill_suid = true;
-  SATCHEL_TRY(view(req).set_attributes(node, handle, change, caller));
-  return {};
 }
 
 template <typename Operations>
@@ -529,19 +471,6 @@ void op_fsyncdir(fuse_req_t req, fuse_ino_t /*ino*/, int /*data_only*/, fuse_fil
 }
 
 // Extended attributes and the filesystem.
-
-/// As chmod(2): an ACL set by somebody outside of the file's group takes its sgid bit away. The
-/// kernel leaves that to us.
-Result<void> drop_sgid_after_acl(fuse_req_t req, NodeId node) {
-  const Caller caller = caller_of(req);
-  if (caller.uid == 0) return {};
-  SATCHEL_ASSIGN(const NodeStat stat, view(req).get_attributes(node));
-  if ((stat.mode & S_ISGID) == 0 || is_in_group(req, stat.gid)) return {};
-  AttributeChange change;
-  change.mode = stat.mode & 07777U & ~mode_t{S_ISGID};
-  SATCHEL_TRY(view(req).set_attributes(node, std::nullopt, change, caller));
-  return {};
-}
 
 Result<XattrMode> to_xattr_mode(int flags) {
   switch (flags) {

@@ -65,14 +65,8 @@ Result<void> copy_data(int from, std::uint64_t size, const Write& write) {
                                    }});
 }
 
-Result<std::uint64_t> size_of(int fd) {
-  struct stat found {};
-  if (::fstat(fd, &found) != 0) return file_error({}, "look at a changed file");
-  return static_cast<std::uint64_t>(found.st_size);
-}
-
 Result<void> copy_sparse(int from, int to) {
-  SATCHEL_ASSIGN(const std::uint64_t size, size_of(from));
+  SATCHEL_ASSIGN(const std::uint64_t size, Upper::size_of(from));
   if (::ftruncate(to, static_cast<off_t>(size)) != 0) {
     return file_error({}, "make room for a changed file");
   }
@@ -332,7 +326,7 @@ Result<std::shared_ptr<SpillFile>> Upper::spill(UpperId id, int fd) {
   SATCHEL_ASSERT(is_scratch(id) && !find_spill(id));
   SATCHEL_ASSIGN(const std::uint64_t number, next_number());
   SATCHEL_ASSIGN(std::shared_ptr<SpillFile> made, SpillFile::make(files_.get(), *cipher_, number));
-  SATCHEL_ASSIGN(const std::uint64_t size, size_of(fd));
+  SATCHEL_ASSIGN(const std::uint64_t size, Upper::size_of(fd));
   SATCHEL_TRY(made->resize(size));
   SATCHEL_TRY(copy_data(fd, size, [&](std::uint64_t at, Bytes bytes) -> Result<void> {
     SATCHEL_ASSIGN(const std::size_t written, made->write(at, bytes));
@@ -373,6 +367,12 @@ Result<void> Upper::remove_bytes(UpperId id) {
   }
   if (scratch_.valid()) forget_scratch(id);
   return end_block_map(id);
+}
+
+Result<std::uint64_t> Upper::size_of(int fd) {
+  struct stat found {};
+  if (::fstat(fd, &found) != 0) return file_error({}, "look at a changed file");
+  return static_cast<std::uint64_t>(found.st_size);
 }
 
 bool Upper::has_writers(UpperId id) const {

@@ -130,6 +130,8 @@ class Upper {
   /// Errors: ENOENT (never created, or removed).
   Result<UniqueFd> open_bytes(UpperId id, int flags) const;
   Result<void> remove_bytes(UpperId id);
+  /// Of bytes that are open as `fd`.
+  static Result<std::uint64_t> size_of(int fd);
   /// Somebody has the bytes of `id` open or mapped for writing, or that cannot be told.
   [[nodiscard]] bool has_writers(UpperId id) const;
   /// The folder that holds the bytes of `id` (borrowed), and their name in it.

@@ -22,12 +22,6 @@ namespace {
 constexpr std::size_t kFillBytes = 1U << 20U;
 static_assert(kRegionBytes % kFillBytes == 0 && kFillBytes % kCopyBlockBytes == 0);
 
-Result<std::uint64_t> size_of(int fd) {
-  struct stat found {};
-  if (::fstat(fd, &found) != 0) return file_error({}, "look at a changed file");
-  return static_cast<std::uint64_t>(found.st_size);
-}
-
 /// Where the hole of `fd` that `offset` may stand in ends.
 std::uint64_t next_data(int fd, std::uint64_t offset) {
   const off_t data = ::lseek(fd, static_cast<off_t>(offset), SEEK_DATA);
@@ -89,7 +83,7 @@ Result<std::shared_ptr<BlockMap>> ViewState::share_blocks(const store::ContentId
 
 Result<std::size_t> ViewState::read_shared(const Bytes& own, BlockMap& map, std::uint64_t offset,
                                            std::span<std::byte> out) {
-  SATCHEL_ASSIGN(const std::uint64_t size, size_of(own.fd->get()));
+  SATCHEL_ASSIGN(const std::uint64_t size, Upper::size_of(own.fd->get()));
   if (offset >= size) return std::size_t{0};
   out = out.first(std::min<std::uint64_t>(out.size(), size - offset));
   for (const BlockMap::Run& run : map.runs(offset, out.size())) {

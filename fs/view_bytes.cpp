@@ -68,12 +68,6 @@ Result<void> allocate_spilled(SpillFile& file, FallocateMode mode, std::uint64_t
   return file.resize(offset + length);
 }
 
-Result<std::uint64_t> size_of(int fd) {
-  struct stat found {};
-  if (::fstat(fd, &found) != 0) return file_error({}, "look at a changed file");
-  return static_cast<std::uint64_t>(found.st_size);
-}
-
 bool is_full(const Error& error) {
   return error.code == ENOSPC || error.code == EDQUOT;
 }
@@ -120,7 +114,7 @@ Result<std::uint64_t> ViewState::seek_bytes(const Bytes& own, std::uint64_t offs
                                             int whence) const {
   std::unique_lock<std::mutex> io_lock;
   if (upper->find_block_map(own.inode->id)) {
-    SATCHEL_ASSIGN(const std::uint64_t size, size_of(own.fd->get()));
+    SATCHEL_ASSIGN(const std::uint64_t size, Upper::size_of(own.fd->get()));
     if (offset >= size) return errno_answer(ENXIO);
     return whence == SEEK_DATA ? offset : size;  // "all data" is always true
   }

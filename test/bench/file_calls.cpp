@@ -108,7 +108,7 @@ std::function<void()> create_write_close(const Place& place) {
   return [place] {
     const std::vector<char> block(kBlockBytes, 'x');
     for (int i = 0; i < place.count; ++i) {
-      const File file(small_file(place, "/work/", i), O_WRONLY | O_CREAT | O_EXCL);
+      const File file(small_file(place, "/job/", i), O_WRONLY | O_CREAT | O_EXCL);
       require(::write(file.fd(), block.data(), block.size()) == kBlockBytes, "write");
     }
   };
@@ -117,7 +117,7 @@ std::function<void()> create_write_close(const Place& place) {
 std::function<void()> append(const Place& place) {
   return [place] {
     const std::vector<char> piece(kAppendBytes, 'x');
-    const File file(place.folder + "/work/log", O_WRONLY | O_CREAT | O_APPEND);
+    const File file(place.folder + "/job/log", O_WRONLY | O_CREAT | O_APPEND);
     for (int i = 0; i < place.count; ++i) {
       require(::write(file.fd(), piece.data(), piece.size()) == kAppendBytes, "write");
     }
@@ -166,7 +166,7 @@ std::function<void()> read_mapped(const Place& place) {
 
 /// Into a file that is the person's already: the copy-up is not measured.
 std::function<void()> overwrite_random(const Place& place) {
-  const std::string path = place.folder + "/work/overwritten";
+  const std::string path = place.folder + "/job/overwritten";
   {
     const std::vector<char> piece(kLargeBytes, 'o');
     const File file(path, O_WRONLY | O_CREAT | O_TRUNC);
@@ -189,7 +189,7 @@ std::function<void()> overwrite_random(const Place& place) {
 std::function<void()> write_sequential(const Place& place) {
   return [place] {
     const std::vector<char> piece(kLargeBytes, 'w');
-    const File file(place.folder + "/work/new", O_WRONLY | O_CREAT | O_EXCL);
+    const File file(place.folder + "/job/new", O_WRONLY | O_CREAT | O_EXCL);
     for (int i = 0; i < place.count; ++i) {
       require(::write(file.fd(), piece.data(), piece.size()) == ssize_t{kLargeBytes}, "write");
     }

@@ -130,12 +130,12 @@ class Workloads:
         return self.calls("create_write_close", place)
 
     def untar(self, place):
-        return self.timed("tar", "xf", os.path.join(place, "tree.tar"), "-C", os.path.join(place, "work"))
+        return self.timed("tar", "xf", os.path.join(place, "tree.tar"), "-C", os.path.join(place, "job"))
 
     def rm_rf(self, place):
-        run("tar", "xf", os.path.join(place, "tree.tar"), "-C", os.path.join(place, "work"))
+        run("tar", "xf", os.path.join(place, "tree.tar"), "-C", os.path.join(place, "job"))
         os.sync()
-        return self.timed("rm", "-rf", os.path.join(place, "work"))
+        return self.timed("rm", "-rf", os.path.join(place, "job"))
 
     def first_write(self, place):
         return self.calls("first_write", place)
@@ -184,7 +184,7 @@ def measure(options, places):
         # Only the first write to a base file is one; a plain file has no such moment but the same call.
         for _ in range(1 if name == "first_write" else options.runs):
             for place, directory in places.items():
-                work = os.path.join(directory, "work")
+                work = os.path.join(directory, "job")
                 shutil.rmtree(work, ignore_errors=True)
                 os.mkdir(work)
                 try:

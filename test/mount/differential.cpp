@@ -46,6 +46,7 @@ namespace {
 using satchel::test::Answer;
 using satchel::test::answer_of;
 using satchel::test::bytes_of;
+using satchel::test::content_of;
 using satchel::test::describe;
 using satchel::test::digest;
 using satchel::test::kReadBytes;
@@ -537,25 +538,9 @@ class Run : private Operands {
     collect_names(plain_.root, "", -100);
     for (const std::string& path : known()) {
       if (!stat_of(path)) return false;
-      if (!both("content " + path, [&](Side& side) {
-            struct stat s {};
-            if (fstatat(side.root, path.c_str(), &s, AT_SYMLINK_NOFOLLOW) != 0)
-              return answer_of(-1);
-            if (!S_ISREG(s.st_mode)) return Answer{};
-            const int fd = openat(side.root, path.c_str(), O_RDONLY | O_CLOEXEC);
-            if (fd < 0) return answer_of(-1);
-            std::vector<char> bytes(static_cast<std::size_t>(s.st_size));
-            std::size_t got = 0;
-            while (got < bytes.size()) {
-              const long more =
-                  pread(fd, bytes.data() + got, bytes.size() - got, static_cast<off_t>(got));
-              if (more <= 0) break;
-              got += static_cast<std::size_t>(more);
-            }
-            close(fd);
-            return Answer{static_cast<long>(got), 0, digest(bytes.data(), got)};
-          }))
+      if (!both("content " + path, [&](Side& side) { return content_of(side.root, path); })) {
         return false;
+      }
     }
     return true;
   }

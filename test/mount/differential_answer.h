@@ -1,7 +1,9 @@
 // What a system call said, in a form that can be compared and printed.
 #pragma once
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -10,6 +12,7 @@
 #include <sstream>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace satchel::test {
 
@@ -45,6 +48,24 @@ inline std::string digest(const char* bytes, std::size_t length) {
   for (std::size_t i = 0; i < length; ++i)
     value = (value ^ static_cast<unsigned char>(bytes[i])) * 1099511628211U;
   return std::to_string(length) + ":" + std::to_string(value);
+}
+
+/// Of a regular file, how many bytes it has and their digest.
+inline Answer content_of(int root, const std::string& path) {
+  struct stat s {};
+  if (fstatat(root, path.c_str(), &s, AT_SYMLINK_NOFOLLOW) != 0) return answer_of(-1);
+  if (!S_ISREG(s.st_mode)) return Answer{};
+  const int fd = openat(root, path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return answer_of(-1);
+  std::vector<char> bytes(static_cast<std::size_t>(s.st_size));
+  std::size_t got = 0;
+  while (got < bytes.size()) {
+    const long more = pread(fd, bytes.data() + got, bytes.size() - got, static_cast<off_t>(got));
+    if (more <= 0) break;
+    got += static_cast<std::size_t>(more);
+  }
+  close(fd);
+  return Answer{static_cast<long>(got), 0, digest(bytes.data(), got)};
 }
 
 }  // namespace satchel::test

@@ -195,15 +195,15 @@ TEST_SUITE("syncer/snapshot") {
 
   TEST_CASE("a new directory that does not travel is there if something in it does") {
     Bench bench;
-    bench.view->make_directory("tmp/work");
-    bench.view->make_directory("tmp/work/kept");
-    bench.view->write("tmp/work/kept/file", "x");
-    bench.view->write("tmp/work/scrap", "x");
+    bench.view->make_directory("tmp/job");
+    bench.view->make_directory("tmp/job/kept");
+    bench.view->write("tmp/job/kept/file", "x");
+    bench.view->write("tmp/job/scrap", "x");
     const PrefixRules rules(
-        {{"tmp", PrefixRules::Fate::kLocal}, {"tmp/work/kept", PrefixRules::Fate::kData}});
+        {{"tmp", PrefixRules::Fate::kLocal}, {"tmp/job/kept", PrefixRules::Fate::kData}});
     const Snapshot snapshot = bench.snapshot(rules);
     CHECK(bench.differences(bench.base, snapshot.tree) ==
-          "tmp/work tmp/work/kept tmp/work/kept/file ");
+          "tmp/job tmp/job/kept tmp/job/kept/file ");
   }
 
   // It once took the new directory's identity, so that what the rules do not speak of had changed.

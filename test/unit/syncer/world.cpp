@@ -1,5 +1,6 @@
 #include "test/unit/syncer/world.h"
 
+#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -8,6 +9,8 @@
 
 #include "store/content_reader.h"
 #include "store/content_writer.h"
+#include "store/split.h"
+#include "store/stack.h"
 #include "syncer/local_tree_store.h"
 #include "syncer/publish.h"
 #include "syncer/snapshot.h"
@@ -168,6 +171,20 @@ Device::Device(World& world, std::string name, std::string user, const PathRules
 
 Result<RoundReport> Device::sync() {
   return run_round({repository_, &cache_, *view_, rules_, world_.clock, world_.log}, options);
+}
+
+void check_parts(World& world, const std::string& user) {
+  store::Upload upload(world.repository());
+  store::RepositoryTreeStore trees(world.repository(), nullptr, &upload);
+  const store::RefRecord head = world.head(user);
+  const auto& body = std::get<store::UserBody>(head.body);
+  std::vector<store::Root> parts;
+  for (const store::RootId& id : {body.app, body.sysdata, body.data}) {
+    if (!id.is_none()) parts.push_back(need(trees.get_root(id)));
+  }
+  const store::Root change = need(store::join(trees, parts));
+  const std::vector<store::Root> layers{need(trees.get_root(body.image_root)), change};
+  CHECK(need(trees.put_root(need(store::compose(trees, layers)))) == body.composed);
 }
 
 }  // namespace satchel::syncer

@@ -98,6 +98,9 @@ class Device {
   std::unique_ptr<test::MemoryUpper> view_;
 };
 
+/// The image's tree with the shared parts on it is the composed tree that the record names.
+void check_parts(World& world, const std::string& user);
+
 /// The value, or the test ends with the error.
 template <typename T>
 T need(Result<T> result) {
