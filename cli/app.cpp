@@ -137,6 +137,7 @@ class CommandLine {
                                                            : LogLevel::kWarn);
     session_.settings = Settings::from_environment();
     exit_when_interrupted(interruption_text(session_, chosen_->name));
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): before any other thread
     if (const char* const fault = std::getenv("SATCHEL_FAULT"); fault != nullptr) {
       if (const auto set = set_fault_point(fault); !set) {
         return print_failure(session_, chosen_->name, set.error());

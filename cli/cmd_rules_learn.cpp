@@ -48,6 +48,7 @@ class InterruptionForChild {
 /// or 128 and the signal that ended it. Errors: ENOENT, EACCES, EAGAIN.
 Result<int> run_program(const std::vector<std::string>& program) {
   std::vector<char*> arguments;
+  arguments.reserve(program.size() + 1);
   for (const std::string& argument : program) {
     arguments.push_back(const_cast<char*>(argument.c_str()));  // execvp(3) changes nothing
   }

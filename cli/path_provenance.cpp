@@ -11,8 +11,6 @@
 namespace satchel::cli {
 namespace {
 
-using store::Entry;
-
 /// What one layer says: nothing, only that something stands below, or what the path is.
 enum class Says { kNothing, kWay, kThis };
 

@@ -89,7 +89,7 @@ std::vector<policies::SeenPath> seen_paths(const ControlFields& fields) {
     }
     if (seen.empty()) continue;
     policies::SeenPath& last = seen.back();
-    const auto number = [&] { return find_number({{key, value}}, key); };
+    const auto number = [&name = key, &text = value] { return find_number({{name, text}}, name); };
     if (key == "kind") last.kind = kind_of(value);
     if (key == "kind") last.is_there = value != kNoKind;
     if (key == "bytes") last.bytes = number();

@@ -19,6 +19,7 @@ constexpr std::size_t kMachineIdBytesMax = 64;
 constexpr std::size_t kDeviceBytesMax = 255;
 
 std::optional<std::string> variable(const char* name) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
   const char* const value = std::getenv(name);
   if (value == nullptr || *value == '\0') return std::nullopt;
   return std::string(value);

@@ -7,7 +7,6 @@
 namespace satchel::cli {
 namespace {
 
-using store::Entry;
 using store::Kind;
 
 constexpr unsigned kLinksMax = 40;  // as the kernel

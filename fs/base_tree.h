@@ -34,11 +34,11 @@ class BaseTree {
 
   /// The root itself, as an entry.
   [[nodiscard]] store::LocatedEntry root_entry() const;
-  Result<std::optional<store::LocatedEntry>> find(const BaseDirectory& directory,
-                                                  const Name& name) const;
-  Result<std::optional<store::LocatedEntry>> locate(const RelativePath& path) const;
+  [[nodiscard]] Result<std::optional<store::LocatedEntry>> find(const BaseDirectory& directory,
+                                                                const Name& name) const;
+  [[nodiscard]] Result<std::optional<store::LocatedEntry>> locate(const RelativePath& path) const;
   /// All paths of a linked file.
-  Result<std::vector<RelativePath>> links(const store::FileId& file_id) const;
+  [[nodiscard]] Result<std::vector<RelativePath>> links(const store::FileId& file_id) const;
   [[nodiscard]] Result<store::Xattrs> xattrs(const store::Entry& entry) const;
 
  private:

@@ -24,7 +24,8 @@ std::string_view small_key(const store::ContentId& id) {
 }
 
 std::string all_zeros(std::uint64_t size) {
-  return std::string(size, '\0');
+  std::string zeros(size, '\0');
+  return zeros;
 }
 
 Result<void> copy_by_buffer(int from, int to, std::uint64_t offset, std::uint64_t end) {

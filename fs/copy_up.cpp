@@ -144,7 +144,7 @@ Result<std::shared_ptr<Inode>> ViewState::own_bytes(Node& asked, CopyUp what) {
   }
 }
 
-Result<std::shared_ptr<const UniqueFd>> ViewState::bytes_of(Inode& inode) {
+Result<std::shared_ptr<const UniqueFd>> ViewState::bytes_of(Inode& inode) const {
   const std::lock_guard lock(inode.live_mutex);
   if (auto open = inode.bytes.lock()) return open;
   SATCHEL_ASSIGN(UniqueFd fd, upper->open_bytes(inode.id, O_RDWR));

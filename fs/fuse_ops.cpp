@@ -227,7 +227,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode,
     SATCHEL_ASSIGN(const auto parsed, Name::parse(name));
     SATCHEL_ASSIGN(auto created,
                    view(req).create(node_of(parent), parsed, mode, info->flags, caller_of(req)));
-    return CreatedReply{std::move(created), *info};
+    return CreatedReply{created, *info};
   });
 }
 
@@ -235,7 +235,7 @@ void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, fuse_file_info* 
   answer(req, "tmpfile", [&]() -> Result<CreatedReply> {
     SATCHEL_ASSIGN(auto created,
                    view(req).create_unnamed(node_of(parent), mode, info->flags, caller_of(req)));
-    return CreatedReply{std::move(created), *info};
+    return CreatedReply{created, *info};
   });
 }
 

@@ -185,7 +185,7 @@ UniqueFd open_signals() {
   sigset_t blocked;
   sigemptyset(&blocked);
   (void)::pthread_sigmask(SIG_BLOCK, nullptr, &blocked);  // only asks
-  if (sigismember(&blocked, SIGTERM) == 0) return UniqueFd();
+  if (sigismember(&blocked, SIGTERM) == 0) return {};
   sigset_t wanted;
   sigemptyset(&wanted);
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&wanted, number);

@@ -51,7 +51,7 @@ Result<std::size_t> SpillFile::read(std::uint64_t offset, std::span<std::byte> o
     const std::size_t within = at % kSector;
     const std::size_t count = std::min(length - done, kSector - within);
     SATCHEL_TRY(read_sector(at / kSector, bytes));
-    std::ranges::copy(std::span(bytes).subspan(within, count), out.begin() + done);
+    std::ranges::copy(std::span(bytes).subspan(within, count), out.subspan(done).begin());
     done += count;
   }
   return length;

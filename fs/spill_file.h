@@ -39,9 +39,10 @@ class SpillFile {
   static constexpr std::size_t kSector = SectorCipher::kSectorBytes;
   SpillFile(UniqueFd fd, const SectorCipher& cipher, std::uint64_t number)
       : fd_(std::move(fd)), cipher_(cipher), number_(number) {}
-  Result<void> read_sector(std::uint64_t sector, SectorCipher::Sector out) const;
-  Result<void> write_sector(std::uint64_t sector, SectorCipher::Sector bytes) const;
-  Result<void> clear_within(std::uint64_t sector, std::size_t from, std::size_t to) const;
+  [[nodiscard]] Result<void> read_sector(std::uint64_t sector, SectorCipher::Sector out) const;
+  [[nodiscard]] Result<void> write_sector(std::uint64_t sector, SectorCipher::Sector bytes) const;
+  [[nodiscard]] Result<void> clear_within(std::uint64_t sector, std::size_t from,
+                                          std::size_t to) const;
 
   UniqueFd fd_;
   const SectorCipher& cipher_;

@@ -109,7 +109,7 @@ void ViewState::put_live_row(store::MetadataBatch& batch, Inode& inode) const {
   inode.is_dirty = false;
 }
 
-Result<void> ViewState::flush(const std::vector<NodeRef>& nodes) {
+Result<void> ViewState::flush(const std::vector<NodeRef>& nodes) const {
   store::MetadataBatch batch;
   std::vector<Inode*> flushed;
   for (const NodeRef& node : nodes) {

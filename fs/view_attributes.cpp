@@ -12,7 +12,7 @@
 namespace satchel::fs {
 namespace {
 
-constexpr std::int64_t kRelatimeSeconds = 24 * 60 * 60;
+constexpr std::int64_t kRelatimeSeconds = std::int64_t{24} * 60 * 60;
 
 /// When relatime writes a new access time.
 bool is_atime_due(const Timestamp& atime, const Timestamp& mtime, const Timestamp& ctime,

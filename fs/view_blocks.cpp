@@ -99,7 +99,7 @@ Result<std::size_t> ViewState::read_shared(const Bytes& own, BlockMap& map, std:
   return out.size();
 }
 
-ViewState::WriteTurn ViewState::take_turn(Inode& inode) {
+ViewState::WriteTurn ViewState::take_turn(Inode& inode) const {
   WriteTurn turn{.io = std::unique_lock(inode.io_mutex), .map = {}, .blocks = {}};
   turn.map = upper->find_block_map(inode.id);
   if (turn.map) turn.blocks = std::unique_lock(turn.map->write_mutex());

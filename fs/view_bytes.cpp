@@ -143,7 +143,7 @@ Result<std::size_t> ViewState::write_bytes(const Bytes& own, std::uint64_t offse
   return done + (rest ? *rest : 0);
 }
 
-Result<void> ViewState::resize_bytes(const Bytes& own, std::uint64_t size) {
+Result<void> ViewState::resize_bytes(const Bytes& own, std::uint64_t size) const {
   if (const auto spill = upper->find_spill(own.inode->id)) return spill->resize(size);
   if (::ftruncate(own.fd->get(), static_cast<off_t>(size)) != 0) {
     return file_error({}, "truncate a changed file");
@@ -156,7 +156,7 @@ Result<void> ViewState::resize_bytes(const Bytes& own, std::uint64_t size) {
 }
 
 Result<void> ViewState::allocate_bytes(const Bytes& own, FallocateMode mode, std::uint64_t offset,
-                                       std::uint64_t length) {
+                                       std::uint64_t length) const {
   auto spill = upper->find_spill(own.inode->id);
   if (!spill) {
     auto allocated = allocate(own.fd->get(), flags_of(mode), offset, length);

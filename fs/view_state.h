@@ -168,7 +168,7 @@ struct ViewState {
   Result<void> place_moved(Change& change, Node& moved, Node& directory, const Name& name);
 
   // Bytes (view_files.cpp, copy_up.cpp). `names` is not held.
-  Result<std::shared_ptr<const UniqueFd>> bytes_of(Inode& inode);
+  Result<std::shared_ptr<const UniqueFd>> bytes_of(Inode& inode) const;
   enum class CopyUp : std::uint8_t { kContent, kNothing };
   /// The inode of `node` with bytes of its own. If it has none yet, they are a copy of its content
   /// or, if nothing of that is going to be left, an empty file.
@@ -208,11 +208,11 @@ struct ViewState {
   /// As much as goes; an error only if that is nothing.
   Result<std::size_t> write_bytes(const Bytes& own, std::uint64_t offset,
                                   std::span<const std::byte> bytes);
-  Result<void> resize_bytes(const Bytes& own, std::uint64_t size);
+  Result<void> resize_bytes(const Bytes& own, std::uint64_t size) const;
   static bool grows(FallocateMode mode);
   static bool clears(FallocateMode mode);
   Result<void> allocate_bytes(const Bytes& own, FallocateMode mode, std::uint64_t offset,
-                              std::uint64_t length);
+                              std::uint64_t length) const;
   /// Both are plain.
   static Result<std::size_t> copy_bytes(const Bytes& from, std::uint64_t from_offset,
                                         const Bytes& to, std::uint64_t to_offset,
@@ -227,7 +227,7 @@ struct ViewState {
     std::unique_lock<std::mutex> blocks;
   };
   /// `names` may be held, shared.
-  WriteTurn take_turn(Inode& inode);
+  WriteTurn take_turn(Inode& inode) const;
   struct WriteRange {
     std::uint64_t offset = 0;
     std::uint64_t length = 0;
@@ -270,7 +270,7 @@ struct ViewState {
   [[nodiscard]] std::vector<NodeRef> hot_nodes();
 
   // Rows that are behind memory. `names` is held exclusively.
-  Result<void> flush(const std::vector<NodeRef>& nodes);
+  Result<void> flush(const std::vector<NodeRef>& nodes) const;
   Result<void> flush_all();
   /// For the end: files without a name have lived on in their descriptors until now.
   Result<void> remove_unstored_bytes();

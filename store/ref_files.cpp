@@ -1,6 +1,7 @@
 #include "store/ref_files.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -92,8 +93,9 @@ Result<std::vector<RefName>> RefFiles::list_names(RefKind kind) const {
   if (kind == RefKind::kLayer) {
     std::vector<std::string> layers;
     for (const std::string& layer_kind : texts) {
-      SATCHEL_ASSIGN(const auto below, list_folders(root + '/' + layer_kind));
-      for (const std::string& name : below) layers.push_back(layer_kind + '/' + name);
+      SATCHEL_ASSIGN(const auto below, list_folders(fmt::format("{}/{}", root, layer_kind)));
+      for (const std::string& name : below)
+        layers.push_back(fmt::format("{}/{}", layer_kind, name));
     }
     texts = std::move(layers);
   }
@@ -172,7 +174,7 @@ Result<void> RefFiles::link_into_place(const NewRef& ref) const {
   if (::link(temporary_path(ref).c_str(), to.c_str()) == 0) return {};
   // EEXIST may be our own link, done by a request whose answer was lost; any other error too.
   const Error failed = file_error(to.text, "cannot commit a record");
-  const auto settled = settle_race(ref);
+  auto settled = settle_race(ref);
   if (!settled && settled.error().code == ENOENT) return failed;
   return settled;
 }
@@ -180,7 +182,7 @@ Result<void> RefFiles::link_into_place(const NewRef& ref) const {
 Result<void> RefFiles::rename_into_place(const NewRef& ref) const {
   SATCHEL_ASSIGN(const CommitLock lock, CommitLock::take(folder_.path(), ref.nonce));
   // rename() replaces, so nobody else may be between this look and it.
-  const auto taken = settle_race(ref);
+  auto taken = settle_race(ref);
   if (taken || taken.error().code != ENOENT) return taken;
   SATCHEL_TRY(lock.check());
   const HostPath to = path_of(ref.folder, ref.number);

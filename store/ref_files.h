@@ -33,21 +33,22 @@ class RefFiles {
 
   [[nodiscard]] HostPath path_of(const std::string& folder, VersionNumber number) const;
   /// Names of `kind` that have a version, ascending.
-  Result<std::vector<RefName>> list_names(RefKind kind) const;
+  [[nodiscard]] Result<std::vector<RefName>> list_names(RefKind kind) const;
   /// Ascending; none if there is no such folder.
-  Result<std::vector<VersionNumber>> list_versions(const std::string& folder) const;
+  [[nodiscard]] Result<std::vector<VersionNumber>> list_versions(const std::string& folder) const;
   /// The greatest number, probed upwards after listing, because a network filesystem may list from
   /// memory.
-  Result<std::optional<VersionNumber>> head(const std::string& folder) const;
+  [[nodiscard]] Result<std::optional<VersionNumber>> head(const std::string& folder) const;
   /// Errors: ENOENT.
-  Result<std::vector<std::byte>> read(const std::string& folder, VersionNumber number) const;
+  [[nodiscard]] Result<std::vector<std::byte>> read(const std::string& folder,
+                                                    VersionNumber number) const;
 
   /// Makes `ref` number `ref.number`, if that is free; durable on return. Errors: EAGAIN
   /// (kLostRace: it is taken), ENOSPC, EROFS, EIO. Fault points: ref.write, ref.link, ref.fsync.
   Result<void> commit(const NewRef& ref, LinkSupport links) const;
 
  private:
-  Result<std::vector<std::string>> list_folders(const std::string& below) const;
+  [[nodiscard]] Result<std::vector<std::string>> list_folders(const std::string& below) const;
   Result<void> write_temporary(const NewRef& ref) const;
   Result<void> link_into_place(const NewRef& ref) const;
   Result<void> rename_into_place(const NewRef& ref) const;

@@ -39,15 +39,14 @@ Result<void> check_lengths(const RefRecord& record) {
 
 }  // namespace
 
-Repository::State::State(const HostPath& path, const RepositoryId& id,
-                         const RepositoryOptions& chosen, const Clock& its_clock,
-                         Random& randomness, const Log& its_log)
+Repository::State::State(const HostPath& path, const RepositoryId& id, RepositoryOptions chosen,
+                         const Clock& its_clock, Random& randomness, Log its_log)
     : folder(path, id),
       packs(folder),
       refs(folder),
-      options(chosen),
+      options(std::move(chosen)),
       clock(its_clock),
-      log(its_log),
+      log(std::move(its_log)),
       random(std::in_place, &randomness) {}
 
 std::string Repository::State::new_nonce() {
@@ -76,7 +75,7 @@ void Repository::State::start_index() {
   });
 }
 
-Result<PackIndex*> Repository::State::index() {
+Result<PackIndex*> Repository::State::index() const {
   const OpenedIndex opened = opened_index.get();
   SATCHEL_TRY(*opened);
   return (*opened)->get();

@@ -127,7 +127,7 @@ class Repository {
   struct State;
   explicit Repository(std::unique_ptr<State> state);
   Result<std::pair<RefRecord, RecordHash>> read_record(const RefName& name, VersionNumber number);
-  Result<void> check_packs(const std::vector<PackId>& packs) const;
+  [[nodiscard]] Result<void> check_packs(const std::vector<PackId>& packs) const;
   std::unique_ptr<State> state_;
 };
 

@@ -20,8 +20,8 @@
 namespace satchel::store {
 
 struct Repository::State {
-  State(const HostPath& path, const RepositoryId& id, const RepositoryOptions& chosen,
-        const Clock& its_clock, Random& randomness, const Log& its_log);
+  State(const HostPath& path, const RepositoryId& id, RepositoryOptions chosen,
+        const Clock& its_clock, Random& randomness, Log its_log);
 
   std::string new_nonce();
   /// Probes at the first call that succeeds. Errors: those of probe_for_writing().
@@ -44,7 +44,7 @@ struct Repository::State {
   /// Opens the index in a thread of its own: who reads what this device has already does without.
   void start_index();
   /// Waits until it is open. Errors: those of PackIndex::open().
-  Result<PackIndex*> index();
+  [[nodiscard]] Result<PackIndex*> index() const;
   std::atomic<std::uint64_t> bytes_read = 0;
   std::atomic<std::uint64_t> content_bytes_read = 0;
 

@@ -14,7 +14,7 @@
 namespace satchel::store {
 namespace {
 
-constexpr std::int64_t kAbandonedSeconds = 24 * 60 * 60;
+constexpr std::int64_t kAbandonedSeconds = std::int64_t{24} * 60 * 60;
 // What link(2) answers where there is none: FAT, some FUSE and SMB mounts.
 constexpr std::array kNoLink = {EPERM, EOPNOTSUPP, ENOSYS, EMLINK, EINVAL, EXDEV};
 

@@ -17,7 +17,6 @@ using store::ContentId;
 using store::DirectoryEdit;
 using store::DirectoryRef;
 using store::Entry;
-using store::FileId;
 using store::Kind;
 using store::LocatedEntry;
 using store::Root;

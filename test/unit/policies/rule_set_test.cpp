@@ -227,12 +227,12 @@ TEST_SUITE("policies/rule_set") {
     const RuleSet rules = rules_of("local ~/*/**/x*\nsync ~/**/y/** class=data\n");
     std::vector<std::thread> threads;
     std::vector<int> locals(4);
-    for (std::size_t i = 0; i < locals.size(); ++i) {
-      threads.emplace_back([&, i] {
+    for (int& found : locals) {
+      threads.emplace_back([&rules, &found] {
         for (int round = 0; round < 2000; ++round) {
           const std::string number = std::to_string(round % 97);
           const auto path = RelativePath::parse("home/ada/d" + number + "/e/x" + number);
-          if (rules.decide(*path, PathKind::kOther).action == Action::kLocal) ++locals[i];
+          if (rules.decide(*path, PathKind::kOther).action == Action::kLocal) ++found;
         }
       });
     }
