@@ -88,6 +88,8 @@ struct ContentFetch::State {
     return {&given.shared_objects, &given.own_objects};
   }
 
+  class SmallFlight;
+
   Result<std::optional<std::string>> find_small(const store::ContentId& id);
   Result<std::string> get_small(const store::ContentId& id);
   Result<void> fetch_small(const store::ContentId& id);
@@ -102,6 +104,26 @@ struct ContentFetch::State {
   Guarded<std::set<store::ContentId>> small_in_flight;
   std::condition_variable small_arrived;
   DeadlinePool pool;  // last: its threads use what stands above
+};
+
+/// While it lives, nobody else fetches the same small content; it waits for who does.
+class ContentFetch::State::SmallFlight {
+ public:
+  SmallFlight(State& state, const store::ContentId& id) : state_(state), id_(id) {
+    auto in_flight = state_.small_in_flight.lock();
+    state_.small_arrived.wait(in_flight.lock(), [&] { return !in_flight->contains(id_); });
+    in_flight->insert(id_);
+  }
+  ~SmallFlight() {
+    state_.small_in_flight.lock()->erase(id_);
+    state_.small_arrived.notify_all();
+  }
+  SmallFlight(const SmallFlight&) = delete;
+  SmallFlight& operator=(const SmallFlight&) = delete;
+
+ private:
+  State& state_;
+  store::ContentId id_;
 };
 
 Result<std::optional<std::string>> ContentFetch::State::find_small(const store::ContentId& id) {
@@ -129,21 +151,10 @@ Result<std::string> ContentFetch::State::get_small(const store::ContentId& id) {
   // The job owns what it needs, for it may outlive the wait. `this` outlives the pool's threads.
   SATCHEL_TRY(pool.run(
       [this, id]() -> Result<void> {
-        {
-          auto in_flight = small_in_flight.lock();
-          small_arrived.wait(in_flight.lock(), [&] { return !in_flight->contains(id); });
-          in_flight->insert(id);
-        }
-        Result<void> result;
-        auto known = find_small(id);  // somebody else may have fetched it meanwhile
-        if (!known) {
-          result = std::move(known).error();
-        } else if (!*known) {
-          result = fetch_small(id);
-        }
-        small_in_flight.lock()->erase(id);
-        small_arrived.notify_all();
-        return result;
+        const SmallFlight flight(*this, id);
+        SATCHEL_ASSIGN(const auto known, find_small(id));  // somebody else may have fetched it
+        if (known) return {};
+        return fetch_small(id);
       },
       options.deadline));
   SATCHEL_ASSIGN(here, find_small(id));

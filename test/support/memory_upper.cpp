@@ -88,7 +88,7 @@ MemoryUpper::NodePtr MemoryUpper::load(const Entry& entry, const FileId& parent,
       return known->second;
     }
   }
-  const NodePtr node = make(entry.kind);
+  NodePtr node = make(entry.kind);
   node->file_id = id;
   node->changed = node->bytes_changed = 0;
   node->mode = entry.attributes.mode;
@@ -164,7 +164,7 @@ MemoryUpper::NodePtr MemoryUpper::copy_of(const Node& node) {
   return copy;
 }
 
-void MemoryUpper::touch(Node& node) {
+void MemoryUpper::touch(Node& node) const {
   node.changed = generation_;
 }
 

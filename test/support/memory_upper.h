@@ -73,7 +73,7 @@ class MemoryUpper final : public store::LiveUpper {
   /// The directory that holds `path`'s last name, and that name.
   std::pair<NodePtr, std::string> place_of(const std::string& path) const;
   NodePtr make(store::Kind kind);
-  void touch(Node& node);
+  void touch(Node& node) const;
   void drop_name(const NodePtr& node);
   void set_bytes(Node& node, const std::string& bytes);
   static void write_out(Node& node);

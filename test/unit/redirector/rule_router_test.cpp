@@ -12,7 +12,6 @@ namespace {
 using policies::Action;
 using policies::RuleFile;
 using policies::RuleSet;
-using policies::ViewOptions;
 
 RelativePath path_of(const std::string& text) {
   Result<RelativePath> path = RelativePath::parse(text);

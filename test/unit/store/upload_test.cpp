@@ -175,7 +175,7 @@ TEST_SUITE("store/upload") {
   TEST_CASE("the first writer removes what writers who died left long ago") {
     test::ScratchRepository scratch;
     const auto age = [&](const std::string& name, std::chrono::hours hours) {
-      const std::string path = scratch.path().text + "/" + name;
+      std::string path = scratch.path().text + "/" + name;
       test::write_whole(path, "left");
       std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - hours);
       return path;

@@ -32,7 +32,7 @@ TEST_SUITE("syncer/round") {
       MemoryUpper& view = device.view();
       const auto directories = view.directories();
       const auto files = view.files();
-      const std::string directory = directories[random.below(directories.size())];
+      const std::string& directory = directories[random.below(directories.size())];
       const std::string path = (directory.empty() ? "" : directory + "/") +
                                std::string(1, static_cast<char>('a' + random.below(5)));
       CAPTURE(step);

@@ -55,7 +55,7 @@ std::string random_path(SeededRandom& random, const std::vector<std::string>& di
   static const std::vector<std::string> kNames = {
       "a", "b", "c", "d", "new\nline", "\xff\xfe", std::string(255, 'n')};
   const std::string& directory = directories[random.below(directories.size())];
-  const std::string name = kNames[random.below(kNames.size())];
+  const std::string& name = kNames[random.below(kNames.size())];
   return directory.empty() ? name : directory + "/" + name;
 }
 
@@ -234,7 +234,7 @@ TEST_SUITE("syncer/snapshot") {
       std::vector<PrefixRules::Rule> list;
       for (std::uint64_t count = random.below(4); count > 0; --count) {
         const auto directories = maker.directories();
-        const std::string below = directories[random.below(directories.size())];
+        const std::string& below = directories[random.below(directories.size())];
         if (!below.empty()) list.push_back({below, random.one_in(3) ? Fate::kData : Fate::kLocal});
       }
       const Root base = maker.build_tree(outer.trees);

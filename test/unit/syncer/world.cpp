@@ -126,7 +126,7 @@ store::RefRecord World::head(const std::string& user) {
   return need(repository_->read_ref(name, need(repository_->head(name)).value()));
 }
 
-std::uint64_t World::pack_bytes() {
+std::uint64_t World::pack_bytes() const {
   std::uint64_t bytes = 0;
   for (const auto& file : std::filesystem::recursive_directory_iterator(path().text + "/packs")) {
     if (file.is_regular_file()) bytes += file.file_size();

@@ -65,7 +65,7 @@ class World {
                      store::VersionNumber number = 1);
   store::RefRecord head(const std::string& user);
   /// Bytes of all packs.
-  std::uint64_t pack_bytes();
+  [[nodiscard]] std::uint64_t pack_bytes() const;
   store::Repository open_again(const std::string& device);
 
   test::ManualClock clock;
