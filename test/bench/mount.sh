@@ -9,5 +9,5 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 packaging/setup.sh
 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends git fuse-overlayfs make gcc zlib1g-dev >/dev/null
 cmake --workflow --preset release >/dev/null
-cmake --build build/release --target bench_file_calls >/dev/null
-exec python3 test/bench/mount_table.py build/release/satchel build/release/bench/file_calls "$@"
+cmake --build build/release --target bench_file_calls bench_memory_filesystem >/dev/null
+exec python3 test/bench/mount_table.py build/release/satchel build/release/bench/file_calls --memory build/release/bench/memory_filesystem "$@"

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """How fast is the view, beside a plain directory, kernel overlayfs and fuse-overlayfs?
 
-usage: mount_table.py SATCHEL FILE_CALLS [--where DIR] [--runs N] [--big MIB] [--tree SOURCE…] [--only WORKLOAD…] [--mount-option OPTION…]
+usage: mount_table.py SATCHEL FILE_CALLS [--memory PROGRAM] [--where DIR] [--runs N] [--big MIB] [--tree SOURCE…] [--only WORKLOAD…] [--mount-option OPTION…]
 
 Makes one data set (a real tree, small files, one big file, a git repository) below DIR and shows it five ways: plain, plain again (the noise), overlayfs, fuse-overlayfs
-and a workspace of an image of it. Each workload runs on each in turn, N times; the table gives medians as ratios to plain. Store, uppers and plain
+and a workspace of an image of it; with --memory also from the memory of test/bench/memory_filesystem.cpp, which is what the transport alone costs. Each workload runs on each in turn, N times; the table gives medians as ratios to plain. Store, uppers and plain
 directory lie on the same filesystem: run it once with --where on ext4, once on a tmpfs.
 """
 
@@ -173,7 +173,22 @@ def show(options, folder, data, stack):
     run(satchel, "mount", "--repo", repository, "--store", os.path.join(folder, "store"), *options.mount_option, "ada", view)
     stack.callback(subprocess.run, [satchel, "umount", view], check=False, stdout=subprocess.DEVNULL)
     places["satchel"] = view
+    if options.memory:  # after the view, which allows the ring
+        places["memory"] = show_from_memory(options.memory, os.path.join(folder, "memory"), data, stack)
     return places
+
+
+def show_from_memory(program, directory, data, stack):
+    os.mkdir(directory)
+    process = subprocess.Popen([os.path.abspath(program), directory])
+    stack.callback(process.wait)
+    stack.callback(subprocess.run, ["umount", directory], check=False)
+    while not os.path.ismount(directory):
+        if process.poll() is not None:
+            sys.exit("memory_filesystem has ended")
+        time.sleep(0.05)
+    run("cp", "-dR", "--preserve=mode,ownership,timestamps,links", os.path.join(data, "."), directory)
+    return directory
 
 
 def measure(options, places):
@@ -203,6 +218,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("satchel")
     parser.add_argument("file_calls")
+    parser.add_argument("--memory", help="the program of test/bench/memory_filesystem.cpp")
     parser.add_argument("--where", default="/var/tmp")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--big", type=int, default=1024, help="MiB of the big file")
