@@ -172,12 +172,15 @@ Result<void> Upper::repair_block_map(UpperId id, BlockMap& map) {
   map.hide_from(static_cast<std::uint64_t>(found.st_size));
   const std::vector<std::uint64_t> recorded = map.owned_regions();
   const std::uint64_t end = map.shown_bytes();
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> data;
   for (std::uint64_t position = 0; position < end;) {
     SATCHEL_ASSIGN(const std::uint64_t hole, seek_up_to(fd.get(), position, SEEK_HOLE, end));
-    SATCHEL_TRY(clear_shown(fd.get(), map, position, hole));
+    if (hole > position) data.emplace_back(position, hole);
     SATCHEL_ASSIGN(position, seek_up_to(fd.get(), hole, SEEK_DATA, end));
     map.disown(hole, position);
   }
+  // Holes may be smaller than blocks: what is left of a block that lost a part of it goes too.
+  for (const auto& [begin, stop] : data) SATCHEL_TRY(clear_shown(fd.get(), map, begin, stop));
   store::MetadataBatch batch;
   put_block_map(batch, id, map);
   for (const std::uint64_t index : recorded) {

@@ -47,9 +47,9 @@ Result<void> read_shown(ContentSource& contents, const BlockMap& map, std::uint6
 }
 
 /// Writes those blocks of `bytes`, which are what `map` shows at `offset`, that the file does not
-/// own; zeros stay the holes that they are. Its times stay. The map's write_mutex is held.
+/// own. Its times stay. The map's write_mutex is held.
 Result<void> put_shown(Upper& upper, UpperId id, int fd, BlockMap& map, std::uint64_t offset,
-                       Bytes bytes) {
+                       Bytes bytes, ViewState::Zeros zeros) {
   const std::uint64_t shown = map.shown_bytes();
   if (offset >= shown) return {};
   bytes = bytes.first(std::min<std::uint64_t>(bytes.size(), shown - offset));
@@ -57,7 +57,9 @@ Result<void> put_shown(Upper& upper, UpperId id, int fd, BlockMap& map, std::uin
   if (::fstat(fd, &before) != 0) return file_error({}, "look at a changed file");
   for (const BlockMap::Run& run : map.runs(offset, bytes.size())) {
     if (run.is_own) continue;
-    SATCHEL_TRY(pwrite_sparse(fd, bytes.subspan(run.offset - offset, run.length), run.offset));
+    const Bytes piece = bytes.subspan(run.offset - offset, run.length);
+    SATCHEL_TRY(zeros == ViewState::Zeros::kHoles ? pwrite_sparse(fd, piece, run.offset)
+                                                  : pwrite_all(fd, piece, run.offset));
   }
   const std::array<timespec, 2> times{before.st_atim, before.st_mtim};
   if (::futimens(fd, times.data()) != 0) return file_error({}, "keep the times of a changed file");
@@ -124,18 +126,18 @@ Result<ViewState::WriteTurn> ViewState::take_turn_to_write(const Bytes& own, Wri
     }
     // What they show may have to come from far away: without a lock.
     for (const std::uint64_t block : cut) {
-      SATCHEL_TRY(
-          fill(own.inode->id, own.fd->get(), *map, block * kCopyBlockBytes, kCopyBlockBytes));
+      SATCHEL_TRY(fill(own.inode->id, own.fd->get(), *map, block * kCopyBlockBytes, kCopyBlockBytes,
+                       Zeros::kWritten));
     }
   }
 }
 
 Result<void> ViewState::fill(UpperId id, int fd, BlockMap& map, std::uint64_t offset,
-                             std::size_t length) {
+                             std::size_t length, Zeros zeros) {
   std::vector<std::byte> bytes(length);
   SATCHEL_TRY(read_shown(context.contents, map, offset, bytes));
   const std::lock_guard turn(map.write_mutex());
-  return put_shown(*upper, id, fd, map, offset, bytes);
+  return put_shown(*upper, id, fd, map, offset, bytes, zeros);
 }
 
 Result<std::size_t> ViewState::write_shared(const Bytes& own, BlockMap& map, std::uint64_t offset,
@@ -182,7 +184,7 @@ Result<void> ViewState::complete_bytes(UpperId id, const std::stop_token& stop) 
     }
     const auto runs = map->runs(offset, kFillBytes);
     if (std::ranges::all_of(runs, &BlockMap::Run::is_own)) continue;
-    SATCHEL_TRY(fill(id, fd.get(), *map, offset, kFillBytes));
+    SATCHEL_TRY(fill(id, fd.get(), *map, offset, kFillBytes, Zeros::kHoles));
   }
   SATCHEL_TRY(fsync_at_fault_point("upper.complete.fsync", fd.get()));
   const std::lock_guard turn(map->write_mutex());

@@ -246,8 +246,12 @@ struct ViewState {
   /// has the turn.
   Result<std::size_t> write_shared(const Bytes& own, BlockMap& map, std::uint64_t offset,
                                    std::size_t wanted, std::size_t written);
+  /// What becomes of zeros that are copied. A block that is about to be changed in part is written
+  /// whole: after a crash one with a hole in it, however small, counts as lost.
+  enum class Zeros : std::uint8_t { kHoles, kWritten };
   /// Copies what [offset, offset + length), whole blocks, still shows.
-  Result<void> fill(UpperId id, int fd, BlockMap& map, std::uint64_t offset, std::size_t length);
+  Result<void> fill(UpperId id, int fd, BlockMap& map, std::uint64_t offset, std::size_t length,
+                    Zeros zeros);
   void note_use(UpperId id, BlockMap& map, std::uint64_t bytes);
   /// The file of `id` has all its bytes on return, durably. Errors: EINTR (stopped), those of
   /// contents.

@@ -15,42 +15,9 @@ import subprocess
 import time
 
 import satchel_e2e as e2e
+from logged_disk import LoggedDisk, disk_after_cut
 
-DISK_BYTES = 192 << 20
 BASE_FILES = ("home/ada/base003", "home/ada/base007", "etc/base004")
-
-
-class LoggedDisk:
-    """An ext4 on a loop device over the logging disk, mounted at `folder`/disk."""
-
-    def __init__(self, program, folder):
-        self.program, self.folder = program, folder
-        self.log = os.path.join(folder, "log")
-        self.fuse, self.mount_point = os.path.join(folder, "fuse"), os.path.join(folder, "disk")
-        self.loop = self.process = None
-
-    def start(self):
-        os.makedirs(self.fuse)
-        os.makedirs(self.mount_point)
-        self.process = subprocess.Popen([self.program, self.fuse, str(DISK_BYTES), self.log])
-        end = time.monotonic() + 10
-        while not os.path.exists(os.path.join(self.fuse, "disk")):
-            e2e.check(time.monotonic() < end, "the logging disk did not start")
-            time.sleep(0.01)
-        self.loop = subprocess.check_output(["losetup", "-f", "--show", "--direct-io=on", os.path.join(self.fuse, "disk")], text=True).strip()
-        subprocess.check_call(["mkfs.ext4", "-q", "-F", "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0", self.loop])
-        subprocess.check_call(["mount", "-o", "noatime,commit=300", self.loop, self.mount_point])
-
-    def position(self):
-        return os.path.getsize(self.log)
-
-    def stop(self):
-        subprocess.run(["umount", self.mount_point], check=False)
-        if self.loop:
-            subprocess.run(["losetup", "-d", self.loop], check=False)
-        subprocess.run(["fusermount3", "-u", self.fuse], check=False)
-        if self.process:
-            self.process.wait(timeout=20)
 
 
 def do_work(disk, device, worker, rounds):
@@ -88,28 +55,23 @@ def allowed_at(moments, start, cut):
 
 
 def check_cut(options, folder, disk, moments, versions, start, cut, seed):
-    image, mount_point = os.path.join(folder, "image"), os.path.join(folder, "disk")
-    subprocess.check_output([options.write_log_disk, "--replay", disk.log, image, str(DISK_BYTES), str(cut), str(seed)])
-    loop = subprocess.check_output(["losetup", "-f", "--show", image], text=True).strip()
-    satchel = e2e.Satchel(options.satchel, {"XDG_CACHE_HOME": os.path.join(folder, "cache")})
-    device = e2e.Device(satchel, mount_point, "first", os.path.join(mount_point, "repo"))
-    try:
-        subprocess.check_call(["mount", loop, mount_point])
-        os.makedirs(device.mount_point, exist_ok=True)
-        device.mount()
-        e2e.verify(device.mount_point, allowed_at(moments, start, cut))
-        promised = max((version for position, version in versions if position <= cut), default=1)
-        log = satchel.data("log", device.repository, "ada")
-        newest = max(entry["version"] for entry in log)
-        e2e.check(newest >= promised, f"version {promised} was acknowledged, the newest is {newest}")
-        device.synced()
-        e2e.check(device.synced()["result"] == "none", "the second sync after a cut still finds work")
-        report = satchel.data("fsck", device.repository)
-        e2e.check(report["ok"], f"fsck: {report['errors']}")
-    finally:
-        device.tidy()
-        subprocess.run(["umount", mount_point], check=False, stderr=subprocess.DEVNULL)
-        subprocess.run(["losetup", "-d", loop], check=False)
+    with disk_after_cut(disk, folder, cut, seed) as mount_point:
+        satchel = e2e.Satchel(options.satchel, {"XDG_CACHE_HOME": os.path.join(folder, "cache")})
+        device = e2e.Device(satchel, mount_point, "first", os.path.join(mount_point, "repo"))
+        try:
+            os.makedirs(device.mount_point, exist_ok=True)
+            device.mount()
+            e2e.verify(device.mount_point, allowed_at(moments, start, cut))
+            promised = max((version for position, version in versions if position <= cut), default=1)
+            log = satchel.data("log", device.repository, "ada")
+            newest = max(entry["version"] for entry in log)
+            e2e.check(newest >= promised, f"version {promised} was acknowledged, the newest is {newest}")
+            device.synced()
+            e2e.check(device.synced()["result"] == "none", "the second sync after a cut still finds work")
+            report = satchel.data("fsck", device.repository)
+            e2e.check(report["ok"], f"fsck: {report['errors']}")
+        finally:
+            device.tidy()
 
 
 def test():
@@ -147,7 +109,6 @@ def test():
             disk.stop()
         chooser = random.Random(options.seed)
         with e2e.scratch("satchel-cut.", where="/dev/shm") as cut_folder:
-            os.makedirs(os.path.join(cut_folder, "disk"))
             for number in range(options.cuts):
                 cut = chooser.randrange(begin, end + 1)
                 try:
