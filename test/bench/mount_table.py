@@ -116,6 +116,11 @@ class Workloads:
         drop_caches()
         return self.timed("find", os.path.join(place, "tree"), "-type", "f", "-newermt", "2100-01-01")
 
+    def list_long(self, place):
+        command = ("ls", "-lR", os.path.join(place, "tree"))
+        run(*command)
+        return self.timed(*command)
+
     def read_all_warm(self, place):
         command = ("grep", "-rqs", "no such text is in the tree", os.path.join(place, "tree"))
         subprocess.run(command, check=False)
@@ -141,7 +146,7 @@ class Workloads:
         return self.calls("first_write", place)
 
 
-ALL = ("stat", "git_status", "read_sequential", "read_random", "read_mapped", "append", "overwrite_random", "write_sequential", "find_warm", "find_cold",
+ALL = ("stat", "git_status", "read_sequential", "read_random", "read_mapped", "append", "overwrite_random", "write_sequential", "find_warm", "find_cold", "list_long",
        "read_all_warm", "open_read_close", "create_write_close", "untar", "rm_rf", "first_write")
 
 
