@@ -13,6 +13,13 @@ struct ChildEnd {
   bool is_killed = false;  ///< by SIGKILL
 };
 
+/// TSan cannot follow a child that starts threads, if it was forked from a process with threads.
+#ifdef __SANITIZE_THREAD__
+inline constexpr bool kChildMayStartThreads = false;
+#else
+inline constexpr bool kChildMayStartThreads = true;
+#endif
+
 /// fork(), once all other threads of this process sleep: a thread that allocates in that moment
 /// would leave the allocator's lock held in the child, for the sanitizers' allocators do not follow
 /// a fork.
