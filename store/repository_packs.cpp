@@ -30,7 +30,7 @@ bool is_stale(const Error& error) {
 
 }  // namespace
 
-Result<void> Repository::State::index_pack(const PackId& id, Refreshing& state) {
+Result<void> Repository::State::index_pack(const PackId& id, Refreshing& state) const {
   const auto fd = packs.open(id);
   if (!fd && fd.error().code == ENOENT) return {};  // went away since the listing
   SATCHEL_TRY(fd);

@@ -54,7 +54,7 @@ struct Repository::State {
   };
   Result<void> look_for_packs(Refreshing& state);
   bool is_any_gone(const std::set<PackId>& known, const std::vector<PackId>& listed) const;
-  Result<void> index_pack(const PackId& id, Refreshing& state);
+  Result<void> index_pack(const PackId& id, Refreshing& state) const;
 
   Guarded<Random*> random;
   Guarded<std::optional<LinkSupport>> links;  ///< what the probe found, once it has run
