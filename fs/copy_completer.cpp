@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "fs/core_lending.h"
+
 namespace satchel::fs {
 
 void CopyCompleter::stop() {
@@ -17,6 +19,7 @@ void CopyCompleter::ask(UpperId id) {
   if (std::ranges::find(queue_, id) != queue_.end()) return;
   queue_.push_back(id);
   if (!thread_.joinable()) {
+    keep_core();  // or the thread would lend it too
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
   }
   asked_.notify_one();

@@ -9,6 +9,7 @@
 #include "base/fault_point.h"
 #include "base/file_io.h"
 #include "fs/change.h"
+#include "fs/core_lending.h"
 #include "fs/view_state.h"
 
 namespace satchel::fs {
@@ -116,6 +117,7 @@ Result<std::shared_ptr<Inode>> ViewState::own_bytes(Node& asked, CopyUp what) {
     const bool copies = what == CopyUp::kContent && !holding.content.is_empty();
     std::shared_ptr<BlockMap> shared_blocks;
     if (copies) {
+      keep_core();
       auto filled = fill_new(*this, holding, id, fd.get());
       if (!filled) {
         (void)upper->remove_bytes(id);  // the error that counts is the copy's

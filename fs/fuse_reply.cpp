@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include "fs/core_lending.h"
+
 namespace satchel::fs {
 namespace {
 
@@ -144,7 +146,14 @@ void start(fuse_req_t req, OpName op) {
   ServedView& mount = served(req);
   mount.requests.count(op);
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
-  if (fuse_req_is_uring(req)) mount.ring_requests.fetch_add(1, std::memory_order_relaxed);
+  if (!fuse_req_is_uring(req)) return;
+  mount.ring_requests.fetch_add(1, std::memory_order_relaxed);
+  if (!mount.lends_cores) return;
+  if (op.may_take_long()) {
+    keep_core();
+  } else {
+    lend_core();
+  }
 #endif
 }
 

@@ -36,6 +36,11 @@ class OpName {
       : index_(find(name)) {}  // NOLINT(google-explicit-constructor): "lookup" is the name
   [[nodiscard]] std::size_t index() const { return index_; }
   [[nodiscard]] std::string_view text() const { return kAll[index_]; }
+  /// On bytes that the caller names. Others take long for other reasons, which know it themselves.
+  [[nodiscard]] bool may_take_long() const {
+    return text() == "write" || text() == "fsync" || text() == "fallocate" ||
+           text() == "copy_file_range" || text() == "ioctl";
+  }
 
  private:
   static consteval std::size_t find(std::string_view name) {
@@ -72,6 +77,7 @@ struct ServedView {
   std::atomic<bool> is_ready = false;            ///< INIT was answered
   std::atomic<bool> takes_backings = false;      ///< the kernel can read and write by itself
   std::atomic<std::uint64_t> ring_requests = 0;  ///< came by io_uring
+  bool lends_cores = false;                      ///< see fs/core_lending.h
 };
 
 ServedView& served(fuse_req_t req);

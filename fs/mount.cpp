@@ -18,6 +18,7 @@
 #include "base/file_io.h"
 #include "base/random.h"
 #include "fs/control.h"
+#include "fs/core_lending.h"
 #include "fs/detach.h"
 #include "fs/fuse_ops.h"
 #include "fs/kernel_backings.h"
@@ -310,6 +311,7 @@ Result<void> Mount::State::start() {
         (void)fuse_lowlevel_notify_inval_inode(raw, static_cast<fuse_ino_t>(node), -1, 0);
       });
   view.set_notifier(notifications.get());
+  shared.lends_cores = can_lend_core();
   loop = std::thread([this] { run_loop(); });
   SATCHEL_TRY(wait_until_usable());
   start_passthrough();

@@ -7,6 +7,7 @@
 
 #include "base/fault_point.h"
 #include "fs/change.h"
+#include "fs/core_lending.h"
 #include "fs/view_state.h"
 
 namespace satchel::fs {
@@ -124,6 +125,7 @@ Result<void> ViewState::flush(const std::vector<NodeRef>& nodes) const {
       put_live_row(batch, inode);
       flushed.push_back(&inode);
     } else if (table.is_unknown(*node)) {
+      if (inode.row.live.blocks > kLongWorkBlocks) keep_core();
       SATCHEL_TRY(upper->remove_bytes(inode.id));
       const std::lock_guard lock(inode.live_mutex);
       inode.is_dirty = false;

@@ -6,6 +6,7 @@
 #include "base/fault_point.h"
 #include "fs/change.h"
 #include "fs/content_fetch.h"
+#include "fs/core_lending.h"
 #include "fs/view_state.h"
 
 namespace satchel::fs {
@@ -281,6 +282,8 @@ void View::release(HandleId id) {
     if (handle->inode) {
       const std::lock_guard live_lock(handle->inode->live_mutex);
       state_->note_blocks(*handle->inode);
+      // Whoever closes an unlinked file last frees its blocks.
+      if (handle->inode->row.live.blocks > kLongWorkBlocks) keep_core();
     }
   }
   state_->settle();
