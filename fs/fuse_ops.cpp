@@ -7,7 +7,11 @@
 #include <sys/xattr.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
+#include <vector>
 
+#include "fs/core_lending.h"
 #include "fs/fuse_caller.h"
 #include "fs/inode_flags.h"
 
@@ -17,6 +21,8 @@ namespace {
 constexpr unsigned kWriteBytesMax = 1U << 20U;
 constexpr unsigned kBackgroundMax = 64;
 constexpr unsigned kCongestion = 48;
+constexpr std::chrono::milliseconds kForgetsGather{5};
+constexpr std::size_t kForgetsAtOnce = 1024;  ///< they hold up all changes of names
 constexpr const char* kAccessAcl = "system.posix_acl_access";
 
 View& view(fuse_req_t req) {
@@ -87,18 +93,32 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
   });
 }
 
+// Nobody waits for a FORGET, and each may hold up and wake others. Where the rings carry all else,
+// the thread that reads them lets more of them gather, for the next FORGET to bring them all.
+void let_forgets_gather(fuse_req_t req) {
+  if (served(req).ring_requests.load(std::memory_order_relaxed) == 0) return;
+  std::this_thread::sleep_for(kForgetsGather);
+}
+
 void op_forget(fuse_req_t req, fuse_ino_t ino, std::uint64_t lookups) {
   answer(req, "forget", [&]() -> Result<NoReply> {
     view(req).forget(node_of(ino), lookups);
+    let_forgets_gather(req);
     return NoReply{};
   });
 }
 
 void op_forget_multi(fuse_req_t req, std::size_t count, fuse_forget_data* forgets) {
   answer(req, "forget_multi", [&]() -> Result<NoReply> {
+    std::vector<Lookups> some;
     for (const fuse_forget_data& forget : std::span(forgets, count)) {
-      view(req).forget(node_of(forget.ino), forget.nlookup);
+      some.push_back({.node = node_of(forget.ino), .count = forget.nlookup});
+      if (some.size() < kForgetsAtOnce) continue;
+      view(req).forget(some);
+      some.clear();
     }
+    view(req).forget(some);
+    if (count < kForgetsAtOnce) let_forgets_gather(req);
     return NoReply{};
   });
 }
@@ -136,6 +156,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat* values, int fields,
   answer(req, "setattr", [&]() -> Result<AttributesReply> {
     const auto handle = info != nullptr ? std::optional(handle_of(info)) : std::nullopt;
     const AttributeChange change = to_change(*values, fields, info);
+    if (change.size) keep_core();
     if (change.kill_suid) SATCHEL_TRY(drop_lone_sgid(req, node_of(ino), handle));
     SATCHEL_ASSIGN(const auto stat,
                    view(req).set_attributes(node_of(ino), handle, change, caller_of(req)));

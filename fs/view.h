@@ -54,6 +54,11 @@ struct NodeReply {
   NodeId node{};
   NodeStat stat;
 };
+/// What forget() gives back of one node.
+struct Lookups {
+  NodeId node{};
+  std::uint64_t count = 0;
+};
 /// Names a file that the kernel reads and writes by itself (passthrough). Never 0.
 enum class BackingId : std::int32_t {};
 
@@ -180,6 +185,7 @@ class View final : public store::LiveUpper {
   /// find_again(), ENOTDIR.
   Result<NodeReply> find_parent(NodeId node);
   void forget(NodeId node, std::uint64_t lookups);
+  void forget(std::span<const Lookups> nodes);
   Result<NodeStat> get_attributes(NodeId node);
   Result<NodeStat> set_attributes(NodeId node, std::optional<HandleId> handle,
                                   const AttributeChange& change, const Caller& caller);

@@ -21,9 +21,16 @@ Result<NodeReply> View::lookup(NodeId parent, const Name& name) {
   return state_->reply_with(std::move(node), child->base ? &*child->base : nullptr);
 }
 
-void View::forget(NodeId id, std::uint64_t lookups) {
-  state_->table.forget(id, lookups);
-  if (!state_->table.find(id)) state_->forget_atime(id);
+void View::forget(NodeId node, std::uint64_t lookups) {
+  const Lookups one{.node = node, .count = lookups};
+  forget(std::span(&one, 1));
+}
+
+void View::forget(std::span<const Lookups> nodes) {
+  for (const Lookups& lookups : nodes) {
+    state_->table.forget(lookups.node, lookups.count);
+    if (!state_->table.find(lookups.node)) state_->forget_atime(lookups.node);
+  }
   state_->settle();
   // What many small nodes took stays with the allocator otherwise.
   if (state_->table.has_shrunk()) (void)::malloc_trim(0);  // false: nothing to give back

@@ -1,12 +1,17 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <map>
+#include <thread>
 
 #include "fs/mount_table.h"
 #include "test/mount/fixture.h"
@@ -30,6 +35,18 @@ std::string transport_of(MountFixture& fixture) {
   const auto status = fixture.call("status");
   REQUIRE(status);
   return std::string(fs::find_field(*status, "transport"));
+}
+
+/// By name, how many threads of the mount's process run with `policy`.
+std::map<std::string, int> threads_with(MountFixture& fixture, int policy) {
+  std::map<std::string, int> found;
+  const std::string tasks = "/proc/" + std::to_string(fixture.status_number("pid")) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+    std::string name;
+    std::getline(std::ifstream(task.path() / "comm"), name);
+    if (::sched_getscheduler(std::stoi(task.path().filename())) == policy) ++found[name];
+  }
+  return found;
 }
 
 }  // namespace
@@ -59,6 +76,52 @@ TEST_SUITE("mount/lifecycle") {
     fixture.mount({.transport = fs::TransportChoice::kDevFuse});
     fixture.compare_trees();
     CHECK(transport_of(fixture) == "dev_fuse");
+  }
+
+  TEST_CASE("the threads of rings lend their cores, and no others do") {
+    SATCHEL_NEEDS_MOUNT();
+    if (!has_ring()) SATCHEL_SKIP("the kernel's FUSE has no io_uring");
+    MountFixture fixture(make_base);
+    fixture.mount();
+    fixture.compare_trees();
+    const auto lending = threads_with(fixture, SCHED_IDLE);
+    CHECK(!lending.empty());
+    for (const auto& [name, count] : lending) {
+      CHECK(name.starts_with("fuse-ring-"));
+      CHECK(count == 1);
+    }
+    CHECK(threads_with(fixture, SCHED_OTHER)["fuse_worker"] > 0);
+    fixture.unmount();
+    fixture.mount({.transport = fs::TransportChoice::kDevFuse});
+    fixture.compare_trees();
+    CHECK(threads_with(fixture, SCHED_IDLE).empty());
+  }
+
+  TEST_CASE("what was removed is forgotten, many names at once") {
+    SATCHEL_NEEDS_MOUNT();
+    if (!has_ring()) SATCHEL_SKIP("the kernel's FUSE has no io_uring");
+    constexpr int kFiles = 2000;
+    MountFixture fixture(make_base);
+    fixture.mount();
+    const auto name = [&](int i) { return fixture.mnt("dir/" + std::to_string(i)); };
+    for (int i = 0; i < kFiles; ++i) {
+      REQUIRE(UniqueFd(::open(name(i).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)).valid());
+    }
+    const auto files_left = [&] {
+      const std::string store = fixture.folder("store").text;
+      return std::ranges::count_if(
+          std::filesystem::recursive_directory_iterator(store), [](const auto& entry) {
+            return entry.is_regular_file() &&
+                   entry.path().string().find("/upper/") != std::string::npos;
+          });
+    };
+    REQUIRE(files_left() == kFiles);
+    for (int i = 0; i < kFiles; ++i) REQUIRE(::unlink(name(i).c_str()) == 0);
+    // Their bytes go with the last FORGET.
+    while (files_left() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(fixture.status_number("requests_forget") +
+              fixture.status_number("requests_forget_multi") <
+          kFiles / 4);
   }
 
   TEST_CASE("the mount is known by its type, source and device") {
