@@ -113,6 +113,7 @@ void ViewState::put_live_row(store::MetadataBatch& batch, Inode& inode) const {
 Result<void> ViewState::flush(const std::vector<NodeRef>& nodes) const {
   store::MetadataBatch batch;
   std::vector<Inode*> flushed;
+  Result<void> removed;  // what cannot be removed does not keep rows from being written
   for (const NodeRef& node : nodes) {
     if (!node->inode) continue;
     Inode& inode = *node->inode;
@@ -126,14 +127,17 @@ Result<void> ViewState::flush(const std::vector<NodeRef>& nodes) const {
       flushed.push_back(&inode);
     } else if (table.is_unknown(*node)) {
       if (inode.row.live.blocks > kLongWorkBlocks) keep_core();
-      SATCHEL_TRY(upper->remove_bytes(inode.id));
+      if (auto result = upper->remove_bytes(inode.id); !result) {
+        removed = std::move(result);
+        continue;
+      }
       const std::lock_guard lock(inode.live_mutex);
       inode.is_dirty = false;
     }
   }
-  if (batch.is_empty()) return {};
+  if (batch.is_empty()) return removed;
   auto written = upper->write(batch);
-  if (written) return {};
+  if (written) return removed;
   for (Inode* inode : flushed) {
     const std::lock_guard lock(inode->live_mutex);
     inode->is_dirty = true;
