@@ -39,9 +39,14 @@ class LoggedDisk:
         subprocess.run(["umount", self.mount_point], check=False)
         if self.loop:
             subprocess.run(["losetup", "-d", self.loop], check=False)
-        subprocess.run(["fusermount3", "-u", self.fuse], check=False)
+        # Lazily, and not for ever: a mount namespace that another program made meanwhile holds the disk as long as it lives. The log has all that is asked of it.
+        subprocess.run(["fusermount3", "-u", "-z", self.fuse], check=False)
         if self.process:
-            self.process.wait(timeout=20)
+            try:
+                self.process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
 
 
 @contextlib.contextmanager
@@ -57,3 +62,4 @@ def disk_after_cut(disk, folder, cut, seed):
     finally:
         subprocess.run(["umount", mount_point], check=False, stderr=subprocess.DEVNULL)
         subprocess.run(["losetup", "-d", loop], check=False)
+        os.remove(image)  # so that one that is still held (see stop()) is not the next one's
