@@ -7,9 +7,12 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <chrono>
+#include <thread>
 
 #include "base/encoding.h"
 #include "base/file_io.h"
+#include "fs/interruption.h"
 #include "store/metadata_cache.h"
 
 namespace satchel::fs {
@@ -21,6 +24,9 @@ constexpr std::uint32_t kOwnerVersion = 0;
 constexpr std::string_view kOwnerMagic = "SST0";
 constexpr std::size_t kOwnerBytesMax = 4096;
 constexpr unsigned kImageSlotsMax = 64;
+/// How long a process that was killed may take to end, on a busy machine.
+constexpr std::chrono::seconds kDyingGrace{10};
+constexpr std::chrono::milliseconds kDyingPoll{5};
 
 enum CacheFamily : store::Family { kPages = 0, kSmall = 1 };
 
@@ -48,8 +54,7 @@ pid_t read_pid(int lock) {
   return pid;
 }
 
-Error slot_in_use(const HostPath& directory, int lock) {
-  const pid_t pid = read_pid(lock);
+Error slot_in_use(const HostPath& directory, pid_t pid) {
   return {.code = EBUSY,
           .sat = Sat::kStoreInUse,
           .message = pid > 0 ? fmt::format("in use by process {}", pid) : "in use",
@@ -57,13 +62,21 @@ Error slot_in_use(const HostPath& directory, int lock) {
           .hint = "unmount it there, or use another store"};
 }
 
-/// The lock of a slot, for as long as the descriptor is open. Errors: EBUSY/kStoreInUse.
+/// The lock of a slot, for as long as the descriptor is open. Waits for a holder that was killed.
+/// Errors: EBUSY/kStoreInUse.
 Result<UniqueFd> take_lock(int folder, const HostPath& directory) {
   UniqueFd lock(::openat(folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kFileMode));
   if (!lock.valid()) return file_error(directory.text + "/lock", "open the lock");
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) return slot_in_use(directory, lock.get());
-    return file_error(directory.text + "/lock", "take the lock");
+  const auto end = std::chrono::steady_clock::now() + kDyingGrace;
+  while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return file_error(directory.text + "/lock", "take the lock");
+    // The kernel takes a process's locks from it when its last thread has ended.
+    const pid_t holder = read_pid(lock.get());
+    const bool will_be_free = holder > 0 && is_dying(holder);
+    if (!will_be_free || std::chrono::steady_clock::now() >= end) {
+      return slot_in_use(directory, holder);
+    }
+    std::this_thread::sleep_for(kDyingPoll);
   }
   const std::string pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(lock.get(), 0) != 0) return file_error(directory.text + "/lock", "write");

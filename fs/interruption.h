@@ -5,8 +5,8 @@
 
 namespace satchel::fs {
 
-/// A signal that ends `thread` has come, though it may still wait in the kernel; or it is gone. Of
-/// any process; false if /proc cannot say.
+/// A signal that ends `thread` has come, though it may still wait in the kernel, or other threads
+/// of its process may; or it is gone. Of any process; false if /proc cannot say.
 bool is_dying(pid_t thread);
 
 /// While it lives, waits on this thread ask `is_interrupted(context)` now and then, and leave with
