@@ -1,6 +1,6 @@
 // What does FUSE itself cost? A filesystem that keeps all in memory and answers each request at
 // once, over the same transport and with the same wishes to the kernel as the view, but without
-// passthrough.
+// passthrough. Its threads lend their cores, and FORGETs gather, as in the view.
 //
 //   memory_filesystem DIRECTORY      serves until DIRECTORY is unmounted
 #define FUSE_USE_VERSION 317
@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <ctime>
@@ -24,6 +25,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "fs/core_lending.h"
+
 namespace {
 
 constexpr double kRememberSeconds = 86'400;
@@ -31,6 +34,7 @@ constexpr unsigned kWriteBytesMax = 1U << 20U;
 constexpr unsigned kRingRequestsAll = 64;
 constexpr unsigned kRingDepthMax = 8;
 constexpr std::size_t kBlockBytes = 512;
+constexpr std::chrono::milliseconds kForgetsGather{5};
 
 struct Node {
   struct stat stat {};
@@ -327,30 +331,51 @@ void list(fuse_req_t req, fuse_ino_t id, std::size_t size, off_t offset, fuse_fi
   fuse_reply_buf(req, buffer.data(), used);
 }
 
+void op_forget(fuse_req_t req, fuse_ino_t /*id*/, std::uint64_t /*lookups*/) {
+  std::this_thread::sleep_for(kForgetsGather);
+  fuse_reply_none(req);
+}
+
+void op_forget_multi(fuse_req_t req, std::size_t /*count*/, fuse_forget_data* /*forgets*/) {
+  std::this_thread::sleep_for(kForgetsGather);
+  fuse_reply_none(req);
+}
+
+/// Answers by kAnswer, from a core that is lent if the request came by a ring.
+template <auto kAnswer, class... Arguments>
+void lent(fuse_req_t req, Arguments... arguments) {
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
+  if (fuse_req_is_uring(req)) satchel::fs::lend_core();
+#endif
+  kAnswer(req, arguments...);
+}
+
 fuse_lowlevel_ops make_operations() {
   fuse_lowlevel_ops ops{};
   ops.init = op_init;
-  ops.lookup = op_lookup;
-  ops.getattr = op_getattr;
-  ops.setattr = op_setattr;
-  ops.mkdir = op_mkdir;
-  ops.symlink = op_symlink;
-  ops.readlink = op_readlink;
-  ops.link = op_link;
-  ops.unlink = op_unlink;
-  ops.rmdir = op_unlink;
-  ops.rename = op_rename;
-  ops.open = op_open;
-  ops.create = op_create;
-  ops.read = op_read;
-  ops.write = op_write;
-  ops.release = op_release;
-  ops.fsync = op_fsync;
-  ops.fallocate = op_fallocate;
-  ops.getxattr = op_getxattr;
-  ops.statfs = op_statfs;
-  ops.readdir = list<false>;
-  ops.readdirplus = list<true>;
+  ops.lookup = lent<op_lookup>;
+  ops.getattr = lent<op_getattr>;
+  ops.setattr = lent<op_setattr>;
+  ops.mkdir = lent<op_mkdir>;
+  ops.symlink = lent<op_symlink>;
+  ops.readlink = lent<op_readlink>;
+  ops.link = lent<op_link>;
+  ops.unlink = lent<op_unlink>;
+  ops.rmdir = lent<op_unlink>;
+  ops.rename = lent<op_rename>;
+  ops.open = lent<op_open>;
+  ops.create = lent<op_create>;
+  ops.read = lent<op_read>;
+  ops.write = lent<op_write>;
+  ops.release = lent<op_release>;
+  ops.fsync = lent<op_fsync>;
+  ops.fallocate = lent<op_fallocate>;
+  ops.getxattr = lent<op_getxattr>;
+  ops.statfs = lent<op_statfs>;
+  ops.readdir = lent<list<false>>;
+  ops.readdirplus = lent<list<true>>;
+  ops.forget = op_forget;
+  ops.forget_multi = op_forget_multi;
   return ops;
 }
 
