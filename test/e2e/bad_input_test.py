@@ -180,7 +180,7 @@ def test_full_disk(satchel, folder, repository):
         with open(os.path.join(big, "noise"), "wb") as out:
             out.write(os.urandom(40 << 20))
         clear(satchel.fails(10, "import", tiny, "group/big", "--from", big))
-        e2e.check(satchel.data("fsck", tiny)["ok"], "fsck after a full disk")
+        e2e.check_repository(satchel, tiny, "after a full disk: ")
         satchel.run("import", tiny, "group/small", "--from", os.path.join(folder, "golden/etc"))
     finally:
         subprocess.check_call(["umount", small])
@@ -197,7 +197,7 @@ def test():
                 os.makedirs(place)
                 os.symlink(os.path.join(folder, "golden"), os.path.join(place, "golden"))
                 case(satchel, place, repository)
-                e2e.check(satchel.data("fsck", repository)["ok"], f"fsck after {name}")
+                e2e.check_repository(satchel, repository, f"after {name}: ")
                 print(f"ok: {name[5:].replace('_', ' ')}")
 
 

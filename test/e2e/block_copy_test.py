@@ -95,8 +95,7 @@ def run(satchel, folder, repository, plain):
         first.synced()
         second.mount()
         check_same(second.path(PATH), plain, "on the second device")
-        report = satchel.data("fsck", repository)
-        e2e.check(report["ok"], f"fsck: {report['errors']}")
+        e2e.check_repository(satchel, repository)
     finally:
         first.tidy()
         second.tidy()

@@ -59,8 +59,7 @@ def one_crash(device, worker, chooser, crash, hits):
     worker.in_flight = {}
     device.synced()
     device.umount()
-    report = device.satchel.data("fsck", device.repository)
-    e2e.check(report["ok"], f"crash {crash} ({point or 'timer'}): fsck: {report['errors']}")
+    e2e.check_repository(device.satchel, device.repository, f"crash {crash} ({point or 'timer'}): ")
 
 
 def test():

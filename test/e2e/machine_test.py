@@ -94,7 +94,7 @@ def test():
                                  "home/ada/letter": "edited"})
             for device in devices[2:]:
                 device.umount()
-            e2e.check(satchel.data("fsck", repository) is not None, "fsck")
+            e2e.check_repository(satchel, repository)
         finally:
             for device in devices:
                 device.tidy()

@@ -77,8 +77,7 @@ def run(satchel, folder, repository):
             content[:5] = b"again"
             e2e.check(reader.read(5) in (b"again", b"store"), "the reader sees neither what is nor what was")
         check_second(first, second, path, bytes(content), "written while somebody read the base's bytes")
-        report = satchel.data("fsck", repository)
-        e2e.check(report["ok"], f"fsck: {report['errors']}")
+        e2e.check_repository(satchel, repository)
     finally:
         first.tidy()
         second.tidy()

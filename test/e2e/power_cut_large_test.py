@@ -114,8 +114,7 @@ def check_cut(options, folder, disk, base, done, cut, seed):
                 found = bytearray(file.read())
             e2e.check(is_allowed(found, content, under_way), f"{PATH} is neither as acknowledged nor as the change under way would make it")
             device.synced()
-            report = satchel.data("fsck", device.repository)
-            e2e.check(report["ok"], f"fsck: {report['errors']}")
+            e2e.check_repository(satchel, device.repository)
         finally:
             device.tidy()
 

@@ -68,8 +68,7 @@ def check_cut(options, folder, disk, moments, versions, start, cut, seed):
             e2e.check(newest >= promised, f"version {promised} was acknowledged, the newest is {newest}")
             device.synced()
             e2e.check(device.synced()["result"] == "none", "the second sync after a cut still finds work")
-            report = satchel.data("fsck", device.repository)
-            e2e.check(report["ok"], f"fsck: {report['errors']}")
+            e2e.check_repository(satchel, device.repository)
         finally:
             device.tidy()
 

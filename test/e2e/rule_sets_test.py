@@ -257,8 +257,7 @@ def test():
             try:
                 with World(satchel, os.path.join(folder, case.__name__), rules) as world:
                     case(world)
-                    checked = satchel.data("fsck", world.repository)
-                    e2e.check(checked is not None, "fsck")
+                    e2e.check_repository(satchel, world.repository)
             except e2e.Failed as failure:
                 failures.append(f"{case.__name__}: {failure}")
         e2e.check(not failures, "\n".join(failures))

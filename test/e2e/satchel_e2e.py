@@ -3,6 +3,7 @@
 Nothing here knows how Satchel works inside: it runs the program, makes system calls and compares bytes.
 """
 
+import codecs
 import contextlib
 import json
 import os
@@ -388,6 +389,24 @@ def verify(root, allowed):
                         for c in contents]
             raise Failed(f"{path}: {shown}; allowed: {', '.join(expected)}")
     return found
+
+
+def check_repository(satchel, repository, when=""):
+    report = satchel.data("fsck", repository)
+    check(report["ok"], f"{when}fsck: {report['errors']}")
+
+
+def become_user(uid, home, device):
+    """Everything that this process does from now on is that account's, on that device."""
+    codecs.lookup("ascii")  # while Python's own files can surely be read
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    os.umask(0o022)  # so that no mode keeps others out
+    for name in ("XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        os.environ.pop(name, None)
+    os.environ.update({"HOME": home, "TMPDIR": home, "SATCHEL_DEVICE": device, "SATCHEL_MACHINE_ID": device})
+    tempfile.tempdir = None
 
 
 @contextlib.contextmanager

@@ -42,7 +42,7 @@ def test():
         total, limit = folder_bytes(repository), 1.10 * (image + options.people * (1 << 20))
         print(f"image {image >> 20} MiB, {options.people} people with 1 MiB each: {total >> 20} MiB, {total / (image + options.people * (1 << 20)):.3f} × the sum")
         e2e.check(total <= limit, f"{total} bytes, allowed {limit:.0f}")
-        e2e.check(satchel.data("fsck", repository)["ok"], "fsck")
+        e2e.check_repository(satchel, repository)
 
 
 e2e.main(test)

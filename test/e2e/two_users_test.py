@@ -12,7 +12,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import traceback
 
 import satchel_e2e as e2e
@@ -21,24 +20,12 @@ PEOPLE = {"ada": 54321, "bob": 54322}
 SECRET = b"for nobody else"
 
 
-def as_person(user, home):
-    """Everything that this process does from now on is the person's."""
-    os.setgroups([])
-    os.setresgid(PEOPLE[user], PEOPLE[user], PEOPLE[user])
-    os.setresuid(PEOPLE[user], PEOPLE[user], PEOPLE[user])
-    os.umask(0o022)  # so that no mode keeps others out
-    for name in ("XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
-        os.environ.pop(name, None)
-    os.environ.update({"HOME": home, "TMPDIR": home, "SATCHEL_DEVICE": user, "SATCHEL_MACHINE_ID": user})
-    tempfile.tempdir = None
-
-
 def person_does(user, home, action):
     """Runs action() in a process of the person; a failure is one of the test."""
     child = os.fork()
     if child == 0:
         try:
-            as_person(user, home)
+            e2e.become_user(PEOPLE[user], home, user)
             action()
             os._exit(0)
         except BaseException as failure:  # whatever it is, it ends here

@@ -7,7 +7,6 @@ The test's own part is root's: it makes a mount namespace in which /dev/fuse has
 is one more account. The user's part is a process of that account alone.
 """
 
-import codecs
 import os
 import subprocess
 import sys
@@ -16,17 +15,6 @@ import time
 import satchel_e2e as e2e
 
 UID = 54321
-
-
-def become_user(home):
-    codecs.lookup("ascii")  # while Python's own files can surely be read
-    os.setgroups([])
-    os.setresgid(UID, UID, UID)
-    os.setresuid(UID, UID, UID)
-    os.umask(0o022)
-    for name in ("XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
-        os.environ.pop(name, None)
-    os.environ.update({"HOME": home, "TMPDIR": home, "SATCHEL_DEVICE": "own", "SATCHEL_MACHINE_ID": "own"})
 
 
 def work(view):
@@ -50,7 +38,7 @@ def work(view):
 
 
 def as_user(binary, home):
-    become_user(home)
+    e2e.become_user(UID, home, "own")
     satchel = e2e.Satchel(binary)
     repository = e2e.make_world(satchel, home)
     view = os.path.join(home, "view")
