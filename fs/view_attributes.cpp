@@ -32,7 +32,7 @@ std::uint16_t without_privileges(std::uint16_t mode) {
 NodeStat ViewState::stat_of_inode(Inode& inode) const {
   const InodeRow& row = inode.row;
   NodeStat stat{.ino = store::inode_number(row.file_id),
-                .mode = type_bits(row.kind) | row.mode,
+                .mode = store::type_bits(row.kind) | row.mode,
                 .nlink = row.names,
                 .uid = row.uid,
                 .gid = row.gid,
@@ -61,7 +61,7 @@ NodeStat ViewState::stat_of_entry(NodeId id, const store::LocatedEntry& located,
   const store::Entry& entry = located.entry;
   const LiveFields live = live_fields_of(entry);
   NodeStat stat{.ino = store::inode_number(located.file_id),
-                .mode = type_bits(entry.kind) | entry.attributes.mode,
+                .mode = store::type_bits(entry.kind) | entry.attributes.mode,
                 .nlink = link_names,
                 .uid = entry.attributes.uid,
                 .gid = entry.attributes.gid,

@@ -192,7 +192,7 @@ Result<std::vector<GroupMember>> ViewGroups::list_members(const PathGroup& group
     SATCHEL_TRY(items);
     for (const auto& [name, type] : *items) {
       const RelativePath path = directory / name;
-      SATCHEL_ASSIGN(const store::Kind kind, kind_of_mode(type));
+      SATCHEL_ASSIGN(const store::Kind kind, known_kind(type));
       if (is_member(group, path, kind)) members.push_back({path, kind});
       if (kind == store::Kind::kDirectory) directories.push_back(path);
     }

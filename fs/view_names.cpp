@@ -160,7 +160,8 @@ Result<NodeReply> ViewState::make_child(NodeId parent, const Name& name, store::
 
 Result<NodeReply> View::make_node(NodeId parent, const Name& name, mode_t mode, dev_t rdev,
                                   const Caller& caller) {
-  SATCHEL_ASSIGN(const store::Kind kind, kind_of_mode(mode));
+  SATCHEL_ASSIGN(const store::Kind kind,
+                 known_kind((mode & S_IFMT) == 0 ? mode | S_IFREG : mode));  // mknod(2)
   if (kind == store::Kind::kDirectory || kind == store::Kind::kSymlink) return errno_answer(EPERM);
   return state_->make_child(parent, name, kind, mode, caller, [&](InodeRow& row) {
     if (kind == store::Kind::kCharDevice || kind == store::Kind::kBlockDevice) {

@@ -106,10 +106,10 @@ class Lister {
       const std::uint64_t next = cursor.rank() + kRanksStart + 1;
       if (at < changed.size() && changed[at].name == name) {
         const Dentry& dentry = changed[at].dentry;
-        if (!dentry.is_whiteout()) add(name, dentry.ino, type_bits(dentry.kind), next);
+        if (!dentry.is_whiteout()) add(name, dentry.ino, store::type_bits(dentry.kind), next);
       } else {
         add(name, store::inode_number(entry.effective_file_id(handle_.base->file_id)),
-            type_bits(entry.kind), next);
+            store::type_bits(entry.kind), next);
       }
       SATCHEL_TRY(cursor.next());
     }
@@ -155,7 +155,7 @@ class Lister {
       SATCHEL_ASSIGN(const auto dentry, view_.upper->find_dentry(handle_.node->inode->id, text));
       if (dentry) ino = dentry->ino;
     }
-    add(text, ino, type_bits(child->kind), kPositionsStart + position + 1);
+    add(text, ino, store::type_bits(child->kind), kPositionsStart + position + 1);
     return {};
   }
 

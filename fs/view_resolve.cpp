@@ -1,7 +1,5 @@
 // From node ids and names to rows of the upper and entries of the base.
 
-#include <sys/stat.h>
-
 #include <algorithm>
 
 #include "fs/view_state.h"
@@ -13,48 +11,10 @@ constexpr std::size_t kEmptyCheckBatch = 256;
 
 }  // namespace
 
-mode_t type_bits(store::Kind kind) {
-  switch (kind) {
-    case store::Kind::kFile:
-      return S_IFREG;
-    case store::Kind::kDirectory:
-      return S_IFDIR;
-    case store::Kind::kSymlink:
-      return S_IFLNK;
-    case store::Kind::kCharDevice:
-      return S_IFCHR;
-    case store::Kind::kBlockDevice:
-      return S_IFBLK;
-    case store::Kind::kFifo:
-      return S_IFIFO;
-    case store::Kind::kSocket:
-      return S_IFSOCK;
-    case store::Kind::kWhiteout:
-      break;
-  }
-  return 0;
-}
-
-Result<store::Kind> kind_of_mode(mode_t mode) {
-  switch (mode & S_IFMT) {
-    case 0:  // mknod(2): no type is a regular file
-    case S_IFREG:
-      return store::Kind::kFile;
-    case S_IFDIR:
-      return store::Kind::kDirectory;
-    case S_IFLNK:
-      return store::Kind::kSymlink;
-    case S_IFCHR:
-      return store::Kind::kCharDevice;
-    case S_IFBLK:
-      return store::Kind::kBlockDevice;
-    case S_IFIFO:
-      return store::Kind::kFifo;
-    case S_IFSOCK:
-      return store::Kind::kSocket;
-    default:
-      return errno_answer(EINVAL);
-  }
+Result<store::Kind> known_kind(mode_t mode) {
+  const std::optional<store::Kind> kind = store::kind_of_mode(mode);
+  if (!kind) return errno_answer(EINVAL);
+  return *kind;
 }
 
 Error errno_answer(int code) {

@@ -33,9 +33,8 @@ class Change;
 inline constexpr std::uint32_t kNamesMax = 65000;
 inline constexpr auto kOffsetMax = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
 
-mode_t type_bits(store::Kind kind);
 /// Errors: EINVAL for what is none of the kinds.
-Result<store::Kind> kind_of_mode(mode_t mode);
+Result<store::Kind> known_kind(mode_t mode);
 Error errno_answer(int code);
 /// SEEK_DATA or SEEK_HOLE in a file. Errors: ENXIO and others of lseek(2).
 Result<std::uint64_t> seek_file(int fd, std::uint64_t offset, int whence);

@@ -58,24 +58,10 @@ Error bad_archive(std::string_view why, const std::string& path) {
 }
 
 Result<Kind> kind_of(archive_entry* entry, const std::string& path) {
-  switch (archive_entry_filetype(entry)) {
-    case AE_IFREG:
-      return Kind::kFile;
-    case AE_IFDIR:
-      return Kind::kDirectory;
-    case AE_IFLNK:
-      return Kind::kSymlink;
-    case AE_IFCHR:
-      return Kind::kCharDevice;
-    case AE_IFBLK:
-      return Kind::kBlockDevice;
-    case AE_IFIFO:
-      return Kind::kFifo;
-    case AE_IFSOCK:
-      return Kind::kSocket;
-    default:
-      return bad_archive("a member of no known kind", path);
-  }
+  // libarchive's types are the S_IFMT bits of most systems, Linux among them.
+  const std::optional<Kind> kind = kind_of_mode(archive_entry_filetype(entry));
+  if (!kind) return bad_archive("a member of no known kind", path);
+  return *kind;
 }
 
 Result<std::uint32_t> owner_of(std::int64_t id, const std::string& path) {

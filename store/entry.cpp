@@ -1,5 +1,7 @@
 #include "store/entry.h"
 
+#include <sys/stat.h>
+
 #include <limits>
 #include <ostream>
 
@@ -104,6 +106,49 @@ Result<void> decode_body(ByteReader& in, Entry& entry) {
 }
 
 }  // namespace
+
+mode_t type_bits(Kind kind) {
+  switch (kind) {
+    case Kind::kFile:
+      return S_IFREG;
+    case Kind::kDirectory:
+      return S_IFDIR;
+    case Kind::kSymlink:
+      return S_IFLNK;
+    case Kind::kCharDevice:
+      return S_IFCHR;
+    case Kind::kBlockDevice:
+      return S_IFBLK;
+    case Kind::kFifo:
+      return S_IFIFO;
+    case Kind::kSocket:
+      return S_IFSOCK;
+    case Kind::kWhiteout:
+      break;
+  }
+  return 0;
+}
+
+std::optional<Kind> kind_of_mode(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+      return Kind::kFile;
+    case S_IFDIR:
+      return Kind::kDirectory;
+    case S_IFLNK:
+      return Kind::kSymlink;
+    case S_IFCHR:
+      return Kind::kCharDevice;
+    case S_IFBLK:
+      return Kind::kBlockDevice;
+    case S_IFIFO:
+      return Kind::kFifo;
+    case S_IFSOCK:
+      return Kind::kSocket;
+    default:
+      return std::nullopt;
+  }
+}
 
 void Entry::normalize_file_id(const FileId& parent) {
   if (!linked && file_id && *file_id == default_file_id(parent, name)) file_id.reset();

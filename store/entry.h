@@ -1,6 +1,8 @@
 // One name in a directory of a tree or layer, and its encoding. docs/format.md, section 3.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <iosfwd>
 #include <map>
@@ -24,6 +26,11 @@ enum class Kind : std::uint8_t {
   kSocket = 7,
   kWhiteout = 8,
 };
+
+/// The S_IFMT bits of `kind`; 0 for a whiteout, which no file is.
+mode_t type_bits(Kind kind);
+/// Of the S_IFMT bits in `mode`; nothing where they name no type.
+std::optional<Kind> kind_of_mode(mode_t mode);
 
 /// Extended attributes by name, with the kernel's names and bytes ("user.x",
 /// "system.posix_acl_access").

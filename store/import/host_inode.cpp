@@ -88,27 +88,6 @@ Result<std::string> read_target(int fd) {
 
 }  // namespace
 
-Result<Kind> kind_of(const struct stat& status) {
-  switch (status.st_mode & S_IFMT) {
-    case S_IFREG:
-      return Kind::kFile;
-    case S_IFDIR:
-      return Kind::kDirectory;
-    case S_IFLNK:
-      return Kind::kSymlink;
-    case S_IFCHR:
-      return Kind::kCharDevice;
-    case S_IFBLK:
-      return Kind::kBlockDevice;
-    case S_IFIFO:
-      return Kind::kFifo;
-    case S_IFSOCK:
-      return Kind::kSocket;
-    default:
-      return Error{.code = EINVAL, .message = "is of no known kind"};
-  }
-}
-
 Result<UniqueFd> open_for_reading(int directory_fd, const std::string& name, int flags) {
   flags |= O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
   UniqueFd fd(::openat(directory_fd, name.c_str(), flags | O_NOATIME));
@@ -127,13 +106,14 @@ Result<Entry> read_special(int directory_fd, const Name& name, TreeStore& trees)
   if (!fd.valid()) return file_error("", "cannot open");
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return file_error("", "cannot look at the file");
-  SATCHEL_ASSIGN(const Kind kind, kind_of(status));
-  if (kind == Kind::kFile || kind == Kind::kDirectory) {
+  const std::optional<Kind> kind = kind_of_mode(status.st_mode);
+  if (!kind) return Error{.code = EINVAL, .message = "is of no known kind"};
+  if (*kind == Kind::kFile || *kind == Kind::kDirectory) {
     return Error{.code = EBUSY, .sat = Sat::kBusyFile, .message = "was replaced while it was read"};
   }
   Entry entry;
   entry.name = name;
-  entry.kind = kind;
+  entry.kind = *kind;
   SATCHEL_ASSIGN(entry.attributes, make_attributes(XattrSource::of_path(fd.get()), status, trees));
   if (kind == Kind::kSymlink) {
     SATCHEL_ASSIGN(entry.target, read_target(fd.get()));

@@ -11,9 +11,6 @@
 
 namespace satchel::store {
 
-/// Its kind. Errors: EINVAL (none that an entry can be).
-Result<Kind> kind_of(const struct stat& status);
-
 /// Opens the directory or, for its bytes, the regular file `name`; follows no symbolic link, waits
 /// for no writer of a fifo, and leaves the access time alone where it may.
 Result<UniqueFd> open_for_reading(int directory_fd, const std::string& name, int flags);
