@@ -1,6 +1,7 @@
 #include "cli/mount_session.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -45,6 +46,12 @@ constexpr int kOpenDeadlines = 4;
 constexpr std::chrono::seconds kEndDeadline{10};
 constexpr std::chrono::minutes kRoundEndDeadline{10};
 constexpr unsigned kWaitThreads = 4;
+/// A process starts with 1,024 descriptors on most systems, and may have far more if it asks.
+constexpr rlim_t kDescriptorsMax = 20'000;
+constexpr std::size_t kOpenContentsMin = 64;
+constexpr std::size_t kOpenContentsMax = 2'048;
+/// Opened contents hold at most two each, and files in upper/ need most of the others.
+constexpr std::size_t kDescriptorsPerContent = 8;
 
 using fs::ControlFields;
 using fs::ControlRequest;
@@ -54,6 +61,19 @@ using store::RefRecord;
 using store::Root;
 using store::RootId;
 using store::UserBody;
+
+/// Takes as many descriptors as it may; how many contents to keep open with them.
+std::size_t raise_descriptor_limit() {
+  struct rlimit limit {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kOpenContentsMin;
+  const rlim_t wanted = std::min(limit.rlim_max, kDescriptorsMax);
+  if (limit.rlim_cur < wanted) {
+    limit.rlim_cur = wanted;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return kOpenContentsMin;
+  }
+  const std::size_t descriptors = std::min(limit.rlim_cur, kDescriptorsMax);
+  return std::clamp(descriptors / kDescriptorsPerContent, kOpenContentsMin, kOpenContentsMax);
+}
 
 /// The process is busy with one mount until it ends; members are in the order in which they need
 /// each other.
@@ -77,7 +97,8 @@ class MountSession {
                                    .metadata = client_->cache(),
                                    .small_contents = client_->small_contents(),
                                    .log = log_};
-    contents_.emplace(places, fs::ContentFetchOptions{.threads = options_.fetch_threads,
+    contents_.emplace(places, fs::ContentFetchOptions{.open_contents_max = raise_descriptor_limit(),
+                                                      .threads = options_.fetch_threads,
                                                       .deadline = options_.deadline});
     SATCHEL_TRY(open_view());
     SATCHEL_ASSIGN(policies::RuleSet rules, load_rules(fs::ViewReader(*view_), options_.rules));

@@ -21,10 +21,15 @@ store::LocatedEntry BaseTree::root_entry() const {
 
 Result<std::optional<store::LocatedEntry>> BaseTree::find(const BaseDirectory& directory,
                                                           const Name& name) const {
-  SATCHEL_ASSIGN(auto entry, store::find_entry(*trees_, directory.page, name));
+  SATCHEL_ASSIGN(auto entry, find_entry(directory, name));
   if (!entry) return std::optional<store::LocatedEntry>();
   const store::FileId file_id = entry->effective_file_id(directory.file_id);
   return std::optional(store::LocatedEntry{.entry = *std::move(entry), .file_id = file_id});
+}
+
+Result<std::optional<store::Entry>> BaseTree::find_entry(const BaseDirectory& directory,
+                                                         const Name& name) const {
+  return store::find_entry(*trees_, directory.page, name);
 }
 
 Result<std::optional<store::LocatedEntry>> BaseTree::locate(const RelativePath& path) const {

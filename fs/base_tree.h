@@ -36,6 +36,9 @@ class BaseTree {
   [[nodiscard]] store::LocatedEntry root_entry() const;
   [[nodiscard]] Result<std::optional<store::LocatedEntry>> find(const BaseDirectory& directory,
                                                                 const Name& name) const;
+  /// As find(), for who needs no file id: to make one means to hash.
+  [[nodiscard]] Result<std::optional<store::Entry>> find_entry(const BaseDirectory& directory,
+                                                               const Name& name) const;
   [[nodiscard]] Result<std::optional<store::LocatedEntry>> locate(const RelativePath& path) const;
   /// All paths of a linked file.
   [[nodiscard]] Result<std::vector<RelativePath>> links(const store::FileId& file_id) const;

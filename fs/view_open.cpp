@@ -31,8 +31,8 @@ Result<OpenBytes> bytes_to_open(ViewState& view, Node& node) {
     return errno_answer(node.is_directory() ? EISDIR : ENXIO);
   }
   if (!node.inode) {
-    SATCHEL_ASSIGN(const auto located, view.base_entry(node));
-    return OpenBytes{.inode = nullptr, .content = located.entry.content};
+    SATCHEL_ASSIGN(const store::ContentId content, view.base_content(node));
+    return OpenBytes{.inode = nullptr, .content = content};
   }
   const InodeRow& row = node.inode->row;
   return OpenBytes{.inode = node.inode,
@@ -57,9 +57,9 @@ class Opening {
 
   Result<OpenReply> run() {
     for (;;) {
-      SATCHEL_TRY(prepare());
-      SATCHEL_ASSIGN(const bool is_open, open_as_prepared());
+      SATCHEL_ASSIGN(const bool is_open, open_if_prepared());
       if (is_open) break;
+      SATCHEL_TRY(prepare());
     }
     if (is_newly_hot_ && is_known_) {
       if (KernelNotifier* const notifier = view_.notifier.load()) notifier->forget_attributes(id_);
@@ -75,64 +75,63 @@ class Opening {
     return node;
   }
 
+  /// Something is to be done for `bytes_` before they are opened.
+  [[nodiscard]] bool needs_preparation() const {
+    if (bytes_->are_own || !view_.modes.passes() || view_.modes.is_served(id_)) return false;
+    return handle_->is_writable() || bytes_->content.size >= kPassedContentBytesMin;
+  }
+
   Result<void> prepare() {
-    NodeRef node;
-    {
-      const std::shared_lock lock(view_.names);
-      SATCHEL_ASSIGN(node, find_node());
-      SATCHEL_ASSIGN(bytes_, bytes_to_open(view_, *node));
-    }
-    content_file_.reset();
-    if (bytes_.are_own || !view_.modes.passes() || view_.modes.is_served(id_)) return {};
-    const std::uint64_t size = bytes_.content.size;
-    if (!handle_->is_writable() && size < kPassedContentBytesMin) return {};
-    SATCHEL_ASSIGN(content_file_, view_.context.contents.find_file(bytes_.content));
+    const std::uint64_t size = bytes_->content.size;
+    SATCHEL_ASSIGN(content_file_, view_.context.contents.find_file(bytes_->content));
     if (!handle_->is_writable()) return {};
     // The kernel does not say when it writes first, so the copy is made now; unless the content has
     // to be fetched for it, which the first write may never ask for.
     const bool is_here = content_file_ || size <= kSmallContentBytes ||
                          size >= view_.context.block_copy_bytes;  // nothing is fetched
     if (!is_here) return {};
-    SATCHEL_TRY(view_.own_bytes(*node, ViewState::CopyUp::kContent));
-    const std::shared_lock lock(view_.names);
-    SATCHEL_ASSIGN(bytes_, bytes_to_open(view_, *node));
+    SATCHEL_TRY(view_.own_bytes(*node_, ViewState::CopyUp::kContent));
     return {};
   }
 
   /// The bytes that the kernel may use by itself.
   [[nodiscard]] std::optional<BackingSource> source() const {
-    if (bytes_.are_own) {
+    if (bytes_->are_own) {
       // They may move, or stand in two places.
-      if (bytes_.are_scratch || bytes_.are_partial) return std::nullopt;
-      return bytes_.inode->id;
+      if (bytes_->are_scratch || bytes_->are_partial) return std::nullopt;
+      return bytes_->inode->id;
     }
     // Before the first write the node of a passed content is replaced, and an NFS handle with it.
     const bool is_exported = view_.context.nodes != nullptr;
     if (handle_->is_writable() || !content_file_ || is_exported) return std::nullopt;
-    return bytes_.content;
+    return bytes_->content;
   }
 
   Result<std::shared_ptr<const UniqueFd>> file_to_register() {
-    if (!bytes_.are_own) return content_file_;
+    if (!bytes_->are_own) return content_file_;
     // O_PATH: a descriptor that counts as no writer (view_hot.cpp).
-    SATCHEL_ASSIGN(auto fd, view_.upper->open_bytes(bytes_.inode->id, O_PATH));
+    SATCHEL_ASSIGN(auto fd, view_.upper->open_bytes(bytes_->inode->id, O_PATH));
     return std::make_shared<const UniqueFd>(std::move(fd));
   }
 
-  /// False: prepare anew.
-  Result<bool> open_as_prepared() {
+  /// False: prepare first, `bytes_` are new.
+  Result<bool> open_if_prepared() {
     OpenModes::Mode mode;
     {
       const std::shared_lock lock(view_.names);
-      SATCHEL_ASSIGN(NodeRef node, find_node());
-      SATCHEL_ASSIGN(const OpenBytes now, bytes_to_open(view_, *node));
-      if (now != bytes_) return false;
+      SATCHEL_ASSIGN(node_, find_node());
+      SATCHEL_ASSIGN(OpenBytes now, bytes_to_open(view_, *node_));
+      if (bytes_ != now) {
+        bytes_ = std::move(now);
+        content_file_.reset();
+        if (needs_preparation()) return false;
+      }
       if (handle_->is_writable()) SATCHEL_TRY(fault_point("upper.open_for_writing"));
       SATCHEL_ASSIGN(mode, view_.modes.open(id_, source(), [this] { return file_to_register(); }));
       if (mode.way != OpenModes::Way::kElsewhere) {
-        note_open(*node, mode);
-        handle_->content = bytes_.content;
-        handle_->opened = std::move(node);
+        note_open(*node_, mode);
+        handle_->content = bytes_->content;
+        handle_->opened = std::move(node_);
         reply_.handle = view_.handles.add(handle_);
         return true;
       }
@@ -143,7 +142,7 @@ class Opening {
 
   void note_open(Node& node, const OpenModes::Mode& mode) {
     if (mode.way == OpenModes::Way::kServed) {
-      reply_.keep_cache = !bytes_.inode || !bytes_.inode->was_hot;
+      reply_.keep_cache = !bytes_->inode || !bytes_->inode->was_hot;
       return;
     }
     reply_.backing = mode.backing;
@@ -160,7 +159,8 @@ class Opening {
   NodeId id_;
   bool is_known_;  // to the kernel
   std::shared_ptr<FileHandle> handle_;
-  OpenBytes bytes_;
+  NodeRef node_;
+  std::optional<OpenBytes> bytes_;  // that preparation was for
   std::shared_ptr<const UniqueFd> content_file_;
   bool is_newly_hot_ = false;
   OpenReply reply_;

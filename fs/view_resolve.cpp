@@ -77,6 +77,15 @@ Result<store::LocatedEntry> ViewState::base_entry(Node& node) {
   return *std::move(located);
 }
 
+Result<store::ContentId> ViewState::base_content(Node& file) {
+  SATCHEL_ASSERT(!file.inode && file.parent != nullptr);
+  SATCHEL_ASSIGN(const auto below, base_of(*file.parent));
+  if (!below) return errno_answer(ESTALE);
+  SATCHEL_ASSIGN(const auto entry, base->find_entry(*below, Name::checked(file.name)));
+  if (!entry) return errno_answer(ESTALE);
+  return entry->content;
+}
+
 Result<std::optional<store::LocatedEntry>> ViewState::find_in_base(Node& directory,
                                                                    const Name& name) {
   SATCHEL_ASSIGN(const auto below, base_of(directory));

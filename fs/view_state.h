@@ -107,6 +107,8 @@ struct ViewState {
   Result<std::optional<BaseDirectory>> base_of(Node& directory);
   /// The base entry that a node without inode is. Errors: ESTALE.
   Result<store::LocatedEntry> base_entry(Node& node);
+  /// The content of a file without inode. Errors: ESTALE.
+  Result<store::ContentId> base_content(Node& file);
   Result<std::optional<store::LocatedEntry>> find_in_base(Node& directory, const Name& name);
   Result<std::optional<Child>> find_child(Node& directory, const Name& name);
   Result<NodeRef> node_of(Node& directory, const Name& name, const Child& child);

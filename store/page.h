@@ -50,6 +50,7 @@ struct Page {
   std::uint8_t level = 0;
   std::vector<Item> items;
   std::vector<IndexItem> children;
+  PageSummary summary;  ///< only where a TreeStore gave the page out; else summary_of()
 };
 using DirectoryPage = Page<Entry>;
 using LinkPage = Page<LinkItem>;

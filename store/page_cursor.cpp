@@ -24,7 +24,7 @@ Result<void> check_page(const Page<Item>& page, const Page<Item>* above, const I
   if (said == nullptr) return {};
   const bool is_last_key = page.level == 0 ? said->last_key == key_of(page.items.back())
                                            : said->last_key == page.children.back().last_key;
-  if (page.level + 1 != above->level || !is_last_key || said->summary != summary_of(page)) {
+  if (page.level + 1 != above->level || !is_last_key || said->summary != page.summary) {
     return contradiction("a page is not what the index above it says");
   }
   return {};
@@ -63,7 +63,7 @@ Result<void> PageCursor<Item>::read() {
   const Page<Item>* above = places_.size() > 1 ? places_[places_.size() - 2].page.get() : nullptr;
   SATCHEL_TRY(check_page(*page, above, place.index_item, place.after));
   if (above == nullptr && said_of_top_) {
-    const PageSummary summary = summary_of(*page);
+    const PageSummary& summary = page->summary;
     if (summary.subdirectories != said_of_top_->subdirectories ||
         summary.marked != said_of_top_->marked_below) {
       return contradiction("a directory is not what its entry says");

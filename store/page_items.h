@@ -39,6 +39,13 @@ PageSummary summary_of(const Page<Item>& page) {
   return sum;
 }
 
+/// `page` as a TreeStore gives it out: look-ups need its summary each time, and pages are long.
+template <typename Item>
+std::shared_ptr<const Page<Item>> share_page(Page<Item> page) {
+  page.summary = summary_of(page);
+  return std::make_shared<const Page<Item>>(std::move(page));
+}
+
 void encode_item(const Entry& entry, ByteWriter& out);
 void encode_item(const LinkItem& link, ByteWriter& out);
 void encode_item(const IndexItem& child, ByteWriter& out);

@@ -3,6 +3,7 @@
 #include "base/guarded.h"
 #include "base/sha256.h"
 #include "store/lru_cache.h"
+#include "store/page_items.h"
 
 namespace satchel::store {
 namespace {
@@ -103,7 +104,7 @@ Result<std::shared_ptr<const Page>> RepositoryTreeStore::State::get_page(EntryTy
     page.error().message = to_text(key) + ": " + page.error().message;
     return page.error();
   }
-  auto shared = std::make_shared<const Page>(*std::move(page));
+  auto shared = share_page(*std::move(page));
   decoded.lock()->insert(id, shared, approximate_bytes(*shared, raw.size()));
   return shared;
 }
@@ -116,7 +117,7 @@ Result<PageId> RepositoryTreeStore::State::put_page(EntryType type, const Page& 
   const PageId id{sha256(raw)};
   SATCHEL_ASSIGN(const Upload::Put put, store(EntryKey::of(type, id), raw));
   if (put == Upload::Put::kNew) ++encoded_count;
-  auto shared = std::make_shared<const Page>(page);
+  auto shared = share_page(page);
   decoded.lock()->insert(id, shared, approximate_bytes(*shared, raw.size()));
   return id;
 }

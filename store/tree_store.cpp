@@ -5,6 +5,7 @@
 #include "base/guarded.h"
 #include "base/sha256.h"
 #include "store/format_error.h"
+#include "store/page_items.h"
 
 namespace satchel::store {
 namespace {
@@ -65,7 +66,7 @@ Result<Root> MemoryTreeStore::get_root(const RootId& id) {
 
 Result<PageId> MemoryTreeStore::put_page(const DirectoryPage& page) {
   const PageId id{sha256(encode_page(page))};
-  if (put_on(state_->directory_pages, id, std::make_shared<const DirectoryPage>(page))) {
+  if (put_on(state_->directory_pages, id, share_page(page))) {
     ++pages_encoded_;
   }
   return id;
@@ -73,7 +74,7 @@ Result<PageId> MemoryTreeStore::put_page(const DirectoryPage& page) {
 
 Result<PageId> MemoryTreeStore::put_page(const LinkPage& page) {
   const PageId id{sha256(encode_page(page))};
-  if (put_on(state_->link_pages, id, std::make_shared<const LinkPage>(page))) ++pages_encoded_;
+  if (put_on(state_->link_pages, id, share_page(page))) ++pages_encoded_;
   return id;
 }
 

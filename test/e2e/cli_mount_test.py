@@ -6,6 +6,7 @@ usage: cli_mount_test.py SATCHEL
 
 import errno
 import os
+import resource
 import subprocess
 import sys
 
@@ -152,6 +153,34 @@ def check_foreground(satchel, device):
         process.wait()
 
 
+def check_few_descriptors(satchel, folder):
+    """Contents that were read stay open for the next reader, whatever a process starts with."""
+    few, files = 256, 400
+    tree = os.path.join(folder, "large")
+    os.makedirs(tree)
+    for number in range(files):
+        with open(os.path.join(tree, str(number)), "wb") as out:
+            out.write(os.urandom(17 << 10))  # above what is kept as a value in the metadata
+    folder = os.path.join(folder, "few")
+    os.makedirs(folder)
+    repository = os.path.join(folder, "repo")
+    satchel.run("init", repository)
+    satchel.run("import", repository, "os/large", "--from", tree)
+    satchel.run("image", "create", repository, "large", "--layer", "os/large@1")
+    satchel.run("workspace", "create", repository, "ada", "--image", "large@1")
+    device = e2e.Device(satchel, folder, "few", repository)
+    at_most, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, most))
+    try:
+        device.mount()
+        for number in range(files):
+            with open(device.path(str(number)), "rb") as shown, open(os.path.join(tree, str(number)), "rb") as imported:
+                e2e.check(shown.read() == imported.read(), f"file {number}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (at_most, most))
+        device.tidy()
+
+
 def test():
     with e2e.scratch("satchel-clim.") as folder:
         satchel = e2e.Satchel(sys.argv[1], {"XDG_CACHE_HOME": os.path.join(folder, "cache")})
@@ -175,6 +204,7 @@ def test():
             first.umount()
             check_foreground(satchel, first)
             check_image(satchel, folder, repository)
+            check_few_descriptors(satchel, folder)
         finally:
             first.tidy()
             second.tidy()
