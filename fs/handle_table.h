@@ -43,6 +43,8 @@ struct DirectoryHandle {
   /// Names that got their position later are not listed: a reader that renames what it reads would
   /// meet it again for ever.
   std::optional<std::uint64_t> positions_end;
+  /// Nothing comes at this offset, as long as the base stays.
+  std::optional<std::uint64_t> end_offset;
   /// Names that were only the upper's, and became the base's while this directory was being read:
   /// their places stay good. Ascending.
   std::vector<std::pair<std::uint64_t, std::string>> committed;

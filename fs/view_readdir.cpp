@@ -24,11 +24,13 @@ class Lister {
   Result<std::vector<Item>> list(std::uint64_t offset) {
     SATCHEL_TRY(follow_base(offset));
     Node& node = *handle_.node;
-    if (node.is_removed) return std::move(items_);
+    if (node.is_removed || handle_.end_offset == offset) return std::move(items_);
     if (offset < kRanksStart) SATCHEL_TRY(add_dots(offset));
     if (offset < kPositionsStart) SATCHEL_TRY(add_base(std::max(offset, kRanksStart)));
     SATCHEL_TRY(bound_positions());
     if (!is_full()) SATCHEL_TRY(add_upper(std::max(offset, kPositionsStart) - kPositionsStart));
+    // Each reader asks once more where the directory ends.
+    if (is_at_end_) handle_.end_offset = items_.empty() ? offset : items_.back().next_offset;
     return std::move(items_);
   }
 
@@ -58,6 +60,7 @@ class Lister {
       // Of the names that have become the base's, those from here on come in its order.
       std::erase_if(handle_.committed, [&](const auto& item) { return item.second >= from; });
     }
+    handle_.end_offset.reset();
     handle_.tree = view_.base;
     handle_.epoch = view_.epoch;
     handle_.base = now;
@@ -128,11 +131,13 @@ class Lister {
     for (auto name = names.begin(); !is_full();) {
       const bool is_live = name != names.end() && (committed == handle_.committed.end() ||
                                                    name->position < committed->first);
-      if (!is_live && committed == handle_.committed.end()) break;
       // A batch that was cut off says nothing of what lies behind it.
-      if (!is_live && name == names.end() && names.size() == kBatchItems) break;
+      if (name == names.end() && names.size() == kBatchItems) break;
+      is_at_end_ = !is_live && committed == handle_.committed.end();
+      if (is_at_end_) break;
       const std::uint64_t position = is_live ? name->position : committed->first;
-      if (handle_.positions_end && position >= *handle_.positions_end) break;
+      is_at_end_ = handle_.positions_end && position >= *handle_.positions_end;
+      if (is_at_end_) break;
       const std::string& text = is_live ? name->name : committed->second;
       SATCHEL_TRY(add_child(text, position));
       if (is_live) {
@@ -145,17 +150,18 @@ class Lister {
   }
 
   Result<void> add_child(const std::string& text, std::uint64_t position) {
-    const Name name = Name::checked(text);
-    SATCHEL_ASSIGN(const auto child, view_.find_child(*handle_.node, name));
-    if (!child) return {};
-    std::uint64_t ino = 0;
-    if (child->base) {
-      ino = store::inode_number(child->base->file_id);
-    } else {
-      SATCHEL_ASSIGN(const auto dentry, view_.upper->find_dentry(handle_.node->inode->id, text));
-      if (dentry) ino = dentry->ino;
+    const std::uint64_t next = kPositionsStart + position + 1;
+    Node& directory = *handle_.node;
+    if (directory.inode) {
+      SATCHEL_ASSIGN(const auto dentry, view_.upper->find_dentry(directory.inode->id, text));
+      if (dentry) {
+        if (!dentry->is_whiteout()) add(text, dentry->ino, store::type_bits(dentry->kind), next);
+        return {};
+      }
     }
-    add(text, ino, store::type_bits(child->kind), kPositionsStart + position + 1);
+    SATCHEL_ASSIGN(const auto base, view_.find_in_base(directory, Name::checked(text)));
+    if (!base) return {};
+    add(text, store::inode_number(base->file_id), store::type_bits(base->entry.kind), next);
     return {};
   }
 
@@ -166,6 +172,7 @@ class Lister {
   ViewState& view_;
   DirectoryHandle& handle_;
   std::vector<Item> items_;
+  bool is_at_end_ = false;
 };
 
 }  // namespace
@@ -190,6 +197,7 @@ Result<void> View::read_directory(HandleId id, std::uint64_t offset,
         handle->committed.clear();  // rewinddir(3)
         handle->tree.reset();
         handle->positions_end.reset();
+        handle->end_offset.reset();
         state_->touch_atime(*handle->node, handle->node->inode.get());
       }
       SATCHEL_ASSIGN(items, Lister(*state_, *handle).list(offset));

@@ -330,15 +330,14 @@ namespace {
 class CachedWrite {
  public:
   explicit CachedWrite(RowCache& rows) : rows_(rows) {}
-  void add(std::string cache_key, RowCache::Value value) {
+  void add(std::string cache_key, std::optional<std::string> value) {
     const RowCache::Ticket ticket = rows_.begin_write(cache_key);
     writes_.push_back({std::move(cache_key), std::move(value), ticket});
   }
   void add_range() { has_range_ = true; }
   void end(bool is_written) {
     for (const Write& write : writes_) {
-      rows_.end_write(write.key, is_written ? std::optional(write.value) : std::nullopt,
-                      write.ticket);
+      rows_.end_write(write.key, is_written ? write.value : std::nullopt, write.ticket);
     }
     if (has_range_) rows_.clear();
   }
@@ -346,7 +345,7 @@ class CachedWrite {
  private:
   struct Write {
     std::string key;
-    RowCache::Value value;
+    std::optional<std::string> value;  ///< empty: removed, and hardly asked for again
     RowCache::Ticket ticket;
   };
   RowCache& rows_;
@@ -381,7 +380,7 @@ Result<void> MetadataDb::write(const MetadataBatch& batch, Durability durability
     if (operation.kind == Kind::kRemoveRange) cached.add_range();
     std::string cache_key = state_->cache_key(operation.family, operation.key);
     if (cache_key.empty() || operation.kind == Kind::kRemoveRange) continue;
-    RowCache::Value value;
+    std::optional<std::string> value;
     if (operation.kind == Kind::kPut) value = operation.value;
     cached.add(std::move(cache_key), std::move(value));
   }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/result.h"
+
 namespace satchel::store {
 namespace {
 
@@ -17,7 +19,7 @@ Guarded<RowCache::Shard>& RowCache::shard_of(std::string_view key) {
 
 std::optional<RowCache::Value> RowCache::find(std::string_view key, Ticket& ticket) {
   const auto shard = shard_of(key).lock();
-  ticket = shard->edition_of(key);
+  ticket = shard->edition_of(key).ticket;
   if (const auto found = shard->young.find(key); found != shard->young.end()) {
     return found->second;
   }
@@ -31,22 +33,31 @@ std::optional<RowCache::Value> RowCache::find(std::string_view key, Ticket& tick
 
 void RowCache::keep(std::string_view key, const Value& value, Ticket ticket) {
   const auto shard = shard_of(key).lock();
-  if (shard->edition_of(key) == ticket) put(*shard, key, value);
+  const Edition& edition = shard->edition_of(key);
+  if (edition.ticket == ticket && edition.writes == 0) put(*shard, key, value);
 }
 
 RowCache::Ticket RowCache::begin_write(std::string_view key) {
   const auto shard = shard_of(key).lock();
   forget(*shard, key);
-  return ++shard->edition_of(key);
+  Edition& edition = shard->edition_of(key);
+  ++edition.writes;
+  return ++edition.ticket;
 }
 
-void RowCache::end_write(std::string_view key, const std::optional<Value>& value, Ticket ticket) {
+void RowCache::end_write(std::string_view key, const std::optional<std::string>& value,
+                         Ticket ticket) {
   const auto shard = shard_of(key).lock();
-  Ticket& edition = shard->edition_of(key);
-  // Who else wrote meanwhile may have come before or after in the database.
-  const bool is_alone = edition++ == ticket;
-  forget(*shard, key);
-  if (is_alone && value) put(*shard, key, *value);
+  Edition& edition = shard->edition_of(key);
+  SATCHEL_ASSERT(edition.writes > 0);
+  --edition.writes;
+  const bool is_alone = edition.ticket++ == ticket;
+  if (!is_alone) {
+    // Who else wrote meanwhile may have come before or after in the database.
+    forget(*shard, key);
+  } else if (value) {
+    put(*shard, key, *value);
+  }
 }
 
 void RowCache::clear() {
@@ -55,7 +66,7 @@ void RowCache::clear() {
     shard->young.clear();
     shard->old.clear();
     shard->young_bytes = 0;
-    for (Ticket& edition : shard->editions) ++edition;
+    for (Edition& edition : shard->editions) ++edition.ticket;
   }
 }
 

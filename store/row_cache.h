@@ -28,13 +28,15 @@ class RowCache {
 
   /// What is known of `key`; else empty, and `ticket` is for keep().
   std::optional<Value> find(std::string_view key, Ticket& ticket);
-  /// `value` was read from the database after find() gave the ticket.
+  /// `value` was read from the database after find() gave the ticket. Nothing is kept while a write
+  /// is under way.
   void keep(std::string_view key, const Value& value, Ticket ticket);
 
   /// Before `key` is written. The ticket is for end_write().
   Ticket begin_write(std::string_view key);
-  /// After it was written, or failed to be: `value` is what is there now, if that is known.
-  void end_write(std::string_view key, const std::optional<Value>& value, Ticket ticket);
+  /// After it was written, or failed to be: `value` is what is there now, if that is known and
+  /// worth keeping. Each begin_write() has one.
+  void end_write(std::string_view key, const std::optional<std::string>& value, Ticket ticket);
   /// After rows were written that nobody has named.
   void clear();
 
@@ -46,12 +48,16 @@ class RowCache {
     }
   };
   using Rows = std::unordered_map<std::string, Value, Hash, std::equal_to<>>;
+  /// Of some keys of a shard.
+  struct Edition {
+    Ticket ticket = 0;         ///< moves at the beginning and the end of a write
+    std::uint32_t writes = 0;  ///< under way
+  };
   struct Shard {
     Rows young, old;  ///< a row that is found among the old ones becomes young again
     std::size_t young_bytes = 0;
-    /// Each moves at the beginning and the end of a write to one of its keys.
-    std::array<Ticket, 64> editions{};
-    Ticket& edition_of(std::string_view key) {
+    std::array<Edition, 64> editions{};
+    Edition& edition_of(std::string_view key) {
       return editions.at(Hash{}(key) / kShards % editions.size());
     }
   };

@@ -57,6 +57,7 @@ TEST_CASE("a row cache does not keep what was read before a write ended") {
   RowCache::Ticket meanwhile = 0;
   REQUIRE(!cache.find("a", meanwhile));
   cache.keep("a", "old", before);
+  cache.keep("a", "old", meanwhile);
   CHECK_FALSE(knows(cache, "a"));
   cache.end_write("a", Value("new"), write);
   cache.keep("a", "old", before);
