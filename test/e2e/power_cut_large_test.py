@@ -4,7 +4,7 @@
 usage: power_cut_large_test.py SATCHEL WRITE_LOG_DISK [--cuts N] [--seed S] [--skip-fsync POINT]
 
 As power_cut_test.py, with one file. Each change ends with fsync before the next begins, so after a cut the file is as it was after the last acknowledged one, or the next
-one has arrived too, in whole or, for a write, in some of its blocks.
+one has arrived too, in whole or, for a write, in some of its sectors: a filesystem with blocks of 1 KiB may write a page in parts.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import satchel_e2e as e2e
 from logged_disk import LoggedDisk, disk_after_cut
 
 BLOCK = 4096
+SECTOR = 512  # what a disk writes whole
 SIZE = (64 << 20) + 3 * BLOCK  # beyond the size from which files are copied block by block
 PATH = "data/large"
 
@@ -60,7 +61,7 @@ class Change:
 
 
 def is_allowed(found, before, change):
-    """`found` is `before`, or what `change` makes of it, or for a write some of its blocks."""
+    """`found` is `before`, or what `change` makes of it, or for a write some of its sectors."""
     if found == before:
         return True
     if change is None:
@@ -72,8 +73,8 @@ def is_allowed(found, before, change):
         return False
     if len(after) > len(before):
         before = before + bytes(len(after) - len(before))
-    return all(found[at:at + BLOCK] in (before[at:at + BLOCK][:len(found) - at], after[at:at + BLOCK][:len(found) - at])
-               for at in range(0, len(found), BLOCK))
+    return all(found[at:at + SECTOR] in (before[at:at + SECTOR][:len(found) - at], after[at:at + SECTOR][:len(found) - at])
+               for at in range(0, len(found), SECTOR))
 
 
 def do_work(disk, device, choice, rounds):
