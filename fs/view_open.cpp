@@ -160,7 +160,7 @@ class Opening {
   bool is_known_;  // to the kernel
   std::shared_ptr<FileHandle> handle_;
   NodeRef node_;
-  std::optional<OpenBytes> bytes_;  // that preparation was for
+  std::optional<OpenBytes> bytes_;  // as last seen; prepared, if they are seen again
   std::shared_ptr<const UniqueFd> content_file_;
   bool is_newly_hot_ = false;
   OpenReply reply_;
