@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+
 #include "fs/core_lending.h"
 
 namespace satchel::fs {
@@ -56,6 +58,21 @@ struct stat to_stat(const NodeStat& from) {
   to.st_mtim = to_timespec(from.mtime);
   to.st_ctim = to_timespec(from.ctime);
   return to;
+}
+
+std::span<char> reply_buffer(fuse_req_t req, std::size_t size) {
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
+  char* payload = nullptr;
+  std::size_t payload_bytes = 0;
+  if (fuse_req_is_uring(req) && fuse_req_get_payload(req, &payload, &payload_bytes, nullptr) == 0) {
+    return {payload, std::min(size, payload_bytes)};
+  }
+#else
+  (void)req;  // only the ring has buffers of requests
+#endif
+  thread_local std::vector<char> buffer;
+  if (buffer.size() < size) buffer.resize(size);
+  return {buffer.data(), size};
 }
 
 fuse_entry_param to_entry_param(fuse_req_t req, const NodeReply& node) {

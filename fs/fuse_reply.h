@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -159,6 +160,9 @@ struct OffsetReply {
   int send(fuse_req_t req) const { return fuse_reply_lseek(req, static_cast<off_t>(offset)); }
 };
 
+/// A buffer that fuse_reply_buf() need not copy: the ring's own if the request came by io_uring,
+/// else one per thread. Until the request is answered.
+std::span<char> reply_buffer(fuse_req_t req, std::size_t size);
 struct stat to_stat(const NodeStat& from);
 fuse_entry_param to_entry_param(fuse_req_t req, const NodeReply& node);
 
