@@ -137,7 +137,8 @@ def check_foreground(satchel, device):
                                 device.mount_point], stderr=subprocess.PIPE, env=dict(os.environ, **satchel.environment, **device.identity))
     try:
         for _ in range(200):
-            if device.is_mounted():
+            # The kernel shows a mount a moment before its process can be asked.
+            if device.is_mounted() and satchel.run("status", device.mount_point, ok=False).returncode == 0:
                 break
             try:
                 process.wait(timeout=0.05)
