@@ -31,6 +31,7 @@ constexpr std::size_t kInfoLogBytesMax = 1U << 20U;
 constexpr std::size_t kInfoLogsMax = 2;
 constexpr double kBloomBitsPerKey = 10;
 constexpr std::ptrdiff_t kIdleLogsMax = 8;
+constexpr std::size_t kOperationOverheadBytes = 16;  // in RocksDB's form of a batch
 /// Held by flock(2) while open. RocksDB's own LOCK would do, but it says who lost only in prose.
 constexpr const char* kOwnerFile = "OWNER";
 constexpr const char* kReserveFile = "RESERVE";
@@ -187,6 +188,9 @@ struct MetadataDb::State {
   Result<void> require_open();
   void let_go_of_idle_logs() const;
   rocksdb::Status write(rocksdb::WriteBatch& writes, SpaceUse use);
+  [[nodiscard]] bool keeps(Family family) const {
+    return family < is_cached.size() && is_cached[family];
+  }
   /// Its key in the cache; empty: it is none of those that are kept there.
   [[nodiscard]] std::string cache_key(Family family, std::string_view key) const;
 
@@ -244,7 +248,7 @@ rocksdb::Status MetadataDb::State::write(rocksdb::WriteBatch& writes, SpaceUse u
 
 std::string MetadataDb::State::cache_key(Family family, std::string_view key) const {
   std::string result;
-  if (family >= is_cached.size() || !is_cached[family]) return result;
+  if (!keeps(family)) return result;
   result.reserve(key.size() + 1);
   result.push_back(static_cast<char>(family));
   result.append(key);
@@ -358,7 +362,11 @@ class CachedWrite {
 Result<void> MetadataDb::write(const MetadataBatch& batch, Durability durability, SpaceUse use) {
   using Kind = MetadataBatch::Operations::Kind;
   SATCHEL_TRY(state_->require_open());
-  rocksdb::WriteBatch writes;
+  std::size_t bytes = kOperationOverheadBytes;
+  for (const auto& operation : batch.operations_->list) {
+    bytes += operation.key.size() + operation.value.size() + kOperationOverheadBytes;
+  }
+  rocksdb::WriteBatch writes(bytes);
   CachedWrite cached(state_->rows);
   for (const auto& operation : batch.operations_->list) {
     rocksdb::ColumnFamilyHandle* const handle = state_->handle(operation.family);
@@ -409,10 +417,14 @@ Result<void> MetadataDb::scan(
   const rocksdb::Slice upper_bound = to_slice(end);
   rocksdb::ReadOptions options;
   if (!end.empty()) options.iterate_upper_bound = &upper_bound;
+  const auto ticket = state_->keeps(family) ? state_->rows.begin_scan() : std::nullopt;
   const std::unique_ptr<rocksdb::Iterator> at(
       state_->database->NewIterator(options, state_->handle(family)));
   for (at->Seek(to_slice(std::max(prefix, begin))); at->Valid(); at->Next()) {
-    if (visit(to_view(at->key()), to_view(at->value())) == Walk::kStop) break;
+    const std::string_view key = to_view(at->key());
+    const std::string_view value = to_view(at->value());
+    if (visit(key, value) == Walk::kStop) break;
+    if (ticket) state_->rows.keep_scanned(state_->cache_key(family, key), value, *ticket);
   }
   if (!at->status().ok()) return to_error(at->status(), state_->directory);
   return {};

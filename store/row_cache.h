@@ -2,24 +2,27 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <vector>
 
 #include "base/guarded.h"
 
 namespace satchel::store {
 
-/// Answers for a row that is asked for again, also that there is none. Bounded: what has not been
-/// asked for since half of it was filled anew is forgotten.
+/// Answers for a row that is asked for again, also that there is none. Bounded: a row has one of
+/// the few slots of the set that its key falls into (a set-associative cache), and takes that of
+/// the one that was not asked for the longest. Long rows are not kept.
 ///
 /// It is never behind the database: a row is forgotten before it is written, and what was read
 /// while a write was under way is not kept. Thread-safe.
 class RowCache {
  public:
-  /// `bytes_max`: of keys and values, each counted with what a map adds. 0: keeps nothing.
+  /// `bytes_max`: of keys and values, each counted with what a slot adds. 0: keeps nothing.
   explicit RowCache(std::size_t bytes_max);
 
   using Value = std::optional<std::string>;  ///< empty: there is no such row
@@ -32,6 +35,12 @@ class RowCache {
   /// is under way.
   void keep(std::string_view key, const Value& value, Ticket ticket);
 
+  /// Before any number of rows are read. The ticket is for keep_scanned(); empty while a write is
+  /// under way.
+  [[nodiscard]] std::optional<Ticket> begin_scan() const;
+  /// As keep(), if nothing at all was written since begin_scan().
+  void keep_scanned(std::string_view key, std::string_view value, Ticket ticket);
+
   /// Before `key` is written. The ticket is for end_write().
   Ticket begin_write(std::string_view key);
   /// After it was written, or failed to be: `value` is what is there now, if that is known and
@@ -41,34 +50,41 @@ class RowCache {
   void clear();
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>{}(text);
-    }
+  static constexpr std::size_t kShards = 16;
+  static constexpr std::size_t kSlots = 8;  // of a set
+
+  struct Row {
+    std::string key;
+    Value value;
   };
-  using Rows = std::unordered_map<std::string, Value, Hash, std::equal_to<>>;
-  /// Of some keys of a shard.
-  struct Edition {
+  struct Slot {
+    std::size_t hash = 0;      ///< of the key, so that other rows need not be looked at
+    std::unique_ptr<Row> row;  ///< null: the slot is free
+  };
+  using Slots = std::array<Slot, kSlots>;
+  struct Set {
+    Slots slots;               ///< what was asked for last comes first
     Ticket ticket = 0;         ///< moves at the beginning and the end of a write
     std::uint32_t writes = 0;  ///< under way
   };
-  struct Shard {
-    Rows young, old;  ///< a row that is found among the old ones becomes young again
-    std::size_t young_bytes = 0;
-    std::array<Edition, 64> editions{};
-    Edition& edition_of(std::string_view key) {
-      return editions.at(Hash{}(key) / kShards % editions.size());
-    }
+  using Shard = std::vector<Set>;
+  struct Key {
+    std::string_view text;
+    std::size_t hash;
   };
-  static constexpr std::size_t kShards = 16;
 
-  Guarded<Shard>& shard_of(std::string_view key);
-  void put(Shard& shard, std::string_view key, const Value& value) const;
-  static void forget(Shard& shard, std::string_view key);
+  static Key hashed(std::string_view key);
+  Guarded<Shard>& shard_of(const Key& key);
+  Set& set_of(Shard& shard, const Key& key) const;
+  static Slots::iterator find(Set& set, const Key& key);
+  static void forget(Set& set, const Key& key);
+  void put(Set& set, const Key& key, const Value& value) const;
 
-  std::size_t young_bytes_max_;  // of one shard
+  std::size_t sets_;  // of one shard
+  bool keeps_;
   std::array<Guarded<Shard>, kShards> shards_;
+  std::atomic<Ticket> writes_begun_ = 0;
+  std::atomic<Ticket> writes_ended_ = 0;
 };
 
 }  // namespace satchel::store

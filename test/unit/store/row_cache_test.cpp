@@ -77,6 +77,35 @@ TEST_CASE("a row cache keeps neither of two writes that overlap, nor one that fa
   CHECK_FALSE(knows(cache, "a"));
 }
 
+TEST_CASE("a row cache keeps what a scan came by, unless anything was written since it began") {
+  RowCache cache(1U << 20U);
+  const auto first = cache.begin_scan();
+  REQUIRE(first);
+  cache.keep_scanned("a", "one", *first);
+  CHECK(read(cache, "a") == Value("one"));
+  const auto write = cache.begin_write("b");
+  CHECK_FALSE(cache.begin_scan());
+  cache.keep_scanned("b", "old", *first);
+  CHECK_FALSE(knows(cache, "b"));
+  cache.end_write("b", Value("new"), write);
+  cache.keep_scanned("b", "old", *first);
+  CHECK(read(cache, "b") == Value("new"));
+  const auto second = cache.begin_scan();
+  REQUIRE(second);
+  cache.clear();
+  cache.keep_scanned("a", "one", *second);
+  CHECK_FALSE(knows(cache, "a"));
+}
+
+TEST_CASE("a row cache does not keep long rows, nor what a long one took the place of") {
+  RowCache cache(1U << 20U);
+  keep(cache, "a", "short");
+  cache.end_write("a", std::string(10'000, 'x'), cache.begin_write("a"));
+  CHECK_FALSE(knows(cache, "a"));
+  keep(cache, "a", std::string(10'000, 'x'));
+  CHECK_FALSE(knows(cache, "a"));
+}
+
 TEST_CASE("a row cache is bounded, and what is asked for stays") {
   constexpr std::size_t kBytes = 256U << 10U;
   RowCache cache(kBytes);
@@ -114,13 +143,23 @@ TEST_CASE("readers beside a writer see its rows in order, through a database wit
     }
   });
   int wrong = 0;
-  while (written < kWrites) {
-    const int before = written;
-    const auto row = db->get(0, "n");
-    REQUIRE(row);
+  const auto check = [&](int before, const std::optional<std::string>& row) {
     const int after = written + 1;  // it may be in the database before write() returns
     const bool may_be_gone = before / 10 != after / 10 || before % 10 == 0;
-    if (!*row ? !may_be_gone && before > 0 : std::stoi(**row) < before) ++wrong;
+    if (!row ? !may_be_gone && before > 0 : std::stoi(*row) < before) ++wrong;
+  };
+  while (written < kWrites) {
+    int before = written;
+    std::optional<std::string> scanned;
+    REQUIRE(db->scan(0, "n", "n", [&](std::string_view, std::string_view value) {
+      scanned = value;
+      return MetadataDb::Walk::kContinue;
+    }));
+    check(before, scanned);
+    before = written;
+    const auto row = db->get(0, "n");
+    REQUIRE(row);
+    check(before, *row);
   }
   writer.join();
   CHECK(wrong == 0);
