@@ -239,6 +239,18 @@ class View final : public store::LiveUpper {
   /// Calls `visit` from `offset` on (0: start; "." and ".." included) until it returns false.
   Result<void> read_directory(HandleId handle, std::uint64_t offset,
                               const std::function<bool(const DirectoryItem&)>& visit);
+  /// What read_directory_plus() calls, with the view's lock of names held: none of it may call the
+  /// view.
+  struct DirectoryPlusVisitor {
+    /// False: the reader has no room for this item.
+    std::function<bool(const DirectoryItem& item)> has_room;
+    /// The item with what lookup() says of its name; null for "." and "..".
+    std::function<void(const DirectoryItem& item, const NodeReply* found)> visit;
+  };
+  /// Calls `visitor` from `offset` on until it has no room. After an error, which may come between
+  /// two items, the visited ones count.
+  Result<void> read_directory_plus(HandleId handle, std::uint64_t offset,
+                                   const DirectoryPlusVisitor& visitor);
   /// Every name that was made, changed or removed so far is on the medium.
   Result<void> sync_names();
   void release_directory(HandleId handle);

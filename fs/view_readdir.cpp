@@ -14,14 +14,31 @@ constexpr std::uint64_t kPositionsStart = std::uint64_t{1} << 40U;
 /// Items that are collected under the lock before they are shown without it.
 constexpr std::size_t kBatchItems = 128;
 
-using Item = View::DirectoryItem;
+/// An item, and what its name leads to, if that is asked for: null for "." and "..".
+struct Listed {
+  View::DirectoryItem item;
+  std::unique_ptr<const Child> child;
+};
+enum class Wants : std::uint8_t { kNames, kChildren };
+
+/// Those of `dentries` that only the upper has.
+std::vector<PositionedName> by_position(const std::vector<NamedDentry>& dentries) {
+  std::vector<PositionedName> names;
+  names.reserve(dentries.size());
+  for (const auto& [name, dentry] : dentries) {
+    if (dentry.position != 0) names.push_back({.position = dentry.position, .name = name});
+  }
+  std::ranges::sort(names, {}, &PositionedName::position);
+  return names;
+}
 
 /// Collects one batch of items of one directory. The view's lock of names is held.
 class Lister {
  public:
-  Lister(ViewState& view, DirectoryHandle& handle) : view_(view), handle_(handle) {}
+  Lister(ViewState& view, DirectoryHandle& handle, Wants wants)
+      : view_(view), handle_(handle), wants_(wants) {}
 
-  Result<std::vector<Item>> list(std::uint64_t offset) {
+  Result<std::vector<Listed>> list(std::uint64_t offset) {
     SATCHEL_TRY(follow_base(offset));
     Node& node = *handle_.node;
     if (node.is_removed || handle_.end_offset == offset) return std::move(items_);
@@ -30,7 +47,7 @@ class Lister {
     SATCHEL_TRY(bound_positions());
     if (!is_full()) SATCHEL_TRY(add_upper(std::max(offset, kPositionsStart) - kPositionsStart));
     // Each reader asks once more where the directory ends.
-    if (is_at_end_) handle_.end_offset = items_.empty() ? offset : items_.back().next_offset;
+    if (is_at_end_) handle_.end_offset = items_.empty() ? offset : items_.back().item.next_offset;
     return std::move(items_);
   }
 
@@ -108,11 +125,9 @@ class Lister {
       if (at == changed.size() && has_more) continue;
       const std::uint64_t next = cursor.rank() + kRanksStart + 1;
       if (at < changed.size() && changed[at].name == name) {
-        const Dentry& dentry = changed[at].dentry;
-        if (!dentry.is_whiteout()) add(name, dentry.ino, store::type_bits(dentry.kind), next);
+        add_changed(name, changed[at].dentry, next);
       } else {
-        add(name, store::inode_number(entry.effective_file_id(handle_.base->file_id)),
-            store::type_bits(entry.kind), next);
+        add_unchanged(name, entry, entry.effective_file_id(handle_.base->file_id), next);
       }
       SATCHEL_TRY(cursor.next());
     }
@@ -124,9 +139,18 @@ class Lister {
         handle_.committed.begin(), handle_.committed.end(), from,
         [](const auto& item, std::uint64_t position) { return item.first < position; });
     std::vector<PositionedName> names;
+    std::vector<NamedDentry> dentries;
     if (handle_.node->inode) {
-      SATCHEL_ASSIGN(names,
-                     view_.upper->list_positions(handle_.node->inode->id, from, kBatchItems));
+      const UpperId id = handle_.node->inode->id;
+      // A directory of few names is read once, whole.
+      if (from == 0) {
+        SATCHEL_ASSIGN(dentries, view_.upper->list_dentries(id, {}, kBatchItems));
+      }
+      if (from == 0 && dentries.size() < kBatchItems) {
+        names = by_position(dentries);
+      } else {
+        SATCHEL_ASSIGN(names, view_.upper->list_positions(id, from, kBatchItems));
+      }
     }
     for (auto name = names.begin(); !is_full();) {
       const bool is_live = name != names.end() && (committed == handle_.committed.end() ||
@@ -139,7 +163,7 @@ class Lister {
       is_at_end_ = handle_.positions_end && position >= *handle_.positions_end;
       if (is_at_end_) break;
       const std::string& text = is_live ? name->name : committed->second;
-      SATCHEL_TRY(add_child(text, position));
+      SATCHEL_TRY(add_child(text, position, dentries));
       if (is_live) {
         ++name;
       } else {
@@ -149,31 +173,74 @@ class Lister {
     return {};
   }
 
-  Result<void> add_child(const std::string& text, std::uint64_t position) {
+  /// `dentries`: some of the directory's, ascending by name.
+  Result<void> add_child(const std::string& text, std::uint64_t position,
+                         const std::vector<NamedDentry>& dentries) {
     const std::uint64_t next = kPositionsStart + position + 1;
     Node& directory = *handle_.node;
+    const auto known = std::ranges::lower_bound(dentries, text, {}, &NamedDentry::name);
+    if (known != dentries.end() && known->name == text) {
+      add_changed(text, known->dentry, next);
+      return {};
+    }
     if (directory.inode) {
       SATCHEL_ASSIGN(const auto dentry, view_.upper->find_dentry(directory.inode->id, text));
       if (dentry) {
-        if (!dentry->is_whiteout()) add(text, dentry->ino, store::type_bits(dentry->kind), next);
+        add_changed(text, *dentry, next);
         return {};
       }
     }
     SATCHEL_ASSIGN(const auto base, view_.find_in_base(directory, Name::checked(text)));
-    if (!base) return {};
-    add(text, store::inode_number(base->file_id), store::type_bits(base->entry.kind), next);
+    if (base) add_unchanged(text, base->entry, base->file_id, next);
     return {};
   }
 
+  void add_changed(std::string_view name, const Dentry& dentry, std::uint64_t next) {
+    if (dentry.is_whiteout()) return;
+    add(name, dentry.ino, store::type_bits(dentry.kind), next);
+    if (wants_ == Wants::kChildren) {
+      items_.back().child =
+          std::make_unique<Child>(Child{.kind = dentry.kind, .upper = dentry.child, .base = {}});
+    }
+  }
+
+  void add_unchanged(std::string_view name, const store::Entry& entry, const store::FileId& file_id,
+                     std::uint64_t next) {
+    add(name, store::inode_number(file_id), store::type_bits(entry.kind), next);
+    if (wants_ == Wants::kChildren) {
+      items_.back().child = std::make_unique<Child>(
+          Child{.kind = entry.kind,
+                .upper = 0,
+                .base = store::LocatedEntry{.entry = entry, .file_id = file_id}});
+    }
+  }
+
   void add(std::string_view name, std::uint64_t ino, mode_t type, std::uint64_t next) {
-    items_.push_back({.name = std::string(name), .ino = ino, .type = type, .next_offset = next});
+    items_.push_back(
+        {.item = {.name = std::string(name), .ino = ino, .type = type, .next_offset = next},
+         .child = nullptr});
   }
 
   ViewState& view_;
   DirectoryHandle& handle_;
-  std::vector<Item> items_;
+  Wants wants_;
+  std::vector<Listed> items_;
   bool is_at_end_ = false;
 };
+
+/// The next batch of `handle`. The view's lock of names is held.
+Result<std::vector<Listed>> list(ViewState& view, DirectoryHandle& handle, std::uint64_t offset,
+                                 Wants wants) {
+  const std::lock_guard lock(handle.mutex);
+  if (offset == 0) {
+    handle.committed.clear();  // rewinddir(3)
+    handle.tree.reset();
+    handle.positions_end.reset();
+    handle.end_offset.reset();
+    view.touch_atime(*handle.node, handle.node->inode.get());
+  }
+  return Lister(view, handle, wants).list(offset);
+}
 
 }  // namespace
 
@@ -189,25 +256,41 @@ Result<void> View::read_directory(HandleId id, std::uint64_t offset,
                                   const std::function<bool(const DirectoryItem&)>& visit) {
   SATCHEL_ASSIGN(const auto handle, state_->handles.directory(id));
   for (;;) {
-    std::vector<DirectoryItem> items;
+    std::vector<Listed> batch;
     {
       const std::shared_lock lock(state_->names);
-      const std::lock_guard handle_lock(handle->mutex);
-      if (offset == 0) {
-        handle->committed.clear();  // rewinddir(3)
-        handle->tree.reset();
-        handle->positions_end.reset();
-        handle->end_offset.reset();
-        state_->touch_atime(*handle->node, handle->node->inode.get());
-      }
-      SATCHEL_ASSIGN(items, Lister(*state_, *handle).list(offset));
+      SATCHEL_ASSIGN(batch, list(*state_, *handle, offset, Wants::kNames));
     }
     // `visit` may look names up, so no lock is held.
-    if (items.empty()) return {};
-    for (const DirectoryItem& item : items) {
-      if (!visit(item)) return {};
+    if (batch.empty()) return {};
+    for (const Listed& listed : batch) {
+      if (!visit(listed.item)) return {};
     }
-    offset = items.back().next_offset;
+    offset = batch.back().item.next_offset;
+  }
+}
+
+Result<void> View::read_directory_plus(HandleId id, std::uint64_t offset,
+                                       const DirectoryPlusVisitor& visitor) {
+  SATCHEL_ASSIGN(const auto handle, state_->handles.directory(id));
+  Node& directory = *handle->node;
+  for (;;) {
+    // What a name leads to is true until the lock is given back.
+    const std::shared_lock lock(state_->names);
+    SATCHEL_ASSIGN(const auto batch, list(*state_, *handle, offset, Wants::kChildren));
+    if (batch.empty()) return {};
+    for (const auto& [item, child] : batch) {
+      if (!visitor.has_room(item)) return {};
+      if (!child) {
+        visitor.visit(item, nullptr);
+        continue;
+      }
+      SATCHEL_ASSIGN(NodeRef node, state_->node_of(directory, Name::checked(item.name), *child));
+      SATCHEL_ASSIGN(const NodeReply found,
+                     state_->reply_with(std::move(node), child->base ? &*child->base : nullptr));
+      visitor.visit(item, &found);
+    }
+    offset = batch.back().item.next_offset;
   }
 }
 

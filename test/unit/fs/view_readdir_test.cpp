@@ -148,6 +148,50 @@ TEST_SUITE("fs/view: listing directories") {
     view.release_directory(handle);
   }
 
+  TEST_CASE_FIXTURE(
+      Wide, "with look-ups, each item has what its name leads to, as far as there is room") {
+    View& view = workspace->view();
+    CHECK(workspace->append("b00007", "its own row") == 0);
+    CHECK(workspace->unlink("b00008") == 0);
+    CHECK(workspace->make_file("b00008", 0600) == 0);
+    CHECK(workspace->make_directory("d", 0700) == 0);
+    const HandleId handle = view.open_directory(kRootNode).value();
+    std::set<std::string> seen;
+    std::size_t room = 1;
+    int wrong = 0;
+    for (std::uint64_t offset = 0, last = 1; offset != last; room = room * 3 % 200 + 1) {
+      last = offset;
+      std::vector<std::pair<View::DirectoryItem, std::optional<NodeReply>>> listed;
+      const auto read = view.read_directory_plus(
+          handle, offset,
+          {.has_room = [&](const View::DirectoryItem&) { return listed.size() < room; },
+           .visit =
+               [&](const View::DirectoryItem& item, const NodeReply* found) {
+                 offset = item.next_offset;
+                 listed.emplace_back(item, found != nullptr ? std::optional(*found) : std::nullopt);
+               }});
+      REQUIRE(read.has_value());
+      CHECK(listed.size() <= room);
+      for (const auto& [item, found] : listed) {
+        if (!seen.insert(item.name).second) ++wrong;
+        if (!found) {
+          if (item.name != "." && item.name != "..") ++wrong;
+          continue;
+        }
+        const auto again = view.lookup(kRootNode, Name::checked(item.name));
+        const bool is_same = again && again->node == found->node && found->stat.ino == item.ino &&
+                             again->stat.ino == item.ino && again->stat.mode == found->stat.mode &&
+                             (found->stat.mode & S_IFMT) == item.type;
+        if (!is_same) ++wrong;
+        view.forget(found->node, 2);
+      }
+    }
+    CHECK(wrong == 0);
+    CHECK(seen.size() == 603);
+    view.release_directory(handle);
+    CHECK(view.counts().value().nodes == 1);
+  }
+
   TEST_CASE_FIXTURE(Wide, "readers that open nothing keep their own place, over a base switch") {
     View& view = workspace->view();
     Listings listings(view);
