@@ -5,6 +5,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/fault_point.h"
 #include "fs/change.h"
 #include "fs/core_lending.h"
@@ -125,14 +128,8 @@ Result<void> ViewState::flush(const std::vector<NodeRef>& nodes) const {
     if (inode.is_stored) {
       put_live_row(batch, inode);
       flushed.push_back(&inode);
-    } else if (table.is_unknown(*node)) {
-      if (inode.row.live.blocks > kLongWorkBlocks) keep_core();
-      if (auto result = upper->remove_bytes(inode.id); !result) {
-        removed = std::move(result);
-        continue;
-      }
-      const std::lock_guard lock(inode.live_mutex);
-      inode.is_dirty = false;
+    } else if (auto result = remove_if_unknown(*node); !result) {
+      removed = std::move(result);
     }
   }
   if (batch.is_empty()) return removed;
@@ -143,6 +140,19 @@ Result<void> ViewState::flush(const std::vector<NodeRef>& nodes) const {
     inode->is_dirty = true;
   }
   return written;
+}
+
+Result<void> ViewState::remove_if_unknown(Node& nameless) const {
+  if (!table.is_unknown(nameless)) return {};
+  Inode& inode = *nameless.inode;
+  {
+    const std::lock_guard lock(inode.live_mutex);
+    if (inode.row.live.blocks > kLongWorkBlocks) keep_core();
+  }
+  SATCHEL_TRY(upper->remove_bytes(inode.id));
+  const std::lock_guard lock(inode.live_mutex);
+  inode.is_dirty = false;
+  return {};
 }
 
 Result<void> ViewState::flush_all() {
@@ -160,14 +170,30 @@ Result<void> ViewState::remove_unstored_bytes() {
 
 void ViewState::settle() {
   if (!upper) return;
-  const std::vector<NodeRef> idle = table.take_idle();
+  std::vector<NodeRef> idle = table.take_idle();
   if (idle.empty()) return;
-  const std::unique_lock lock(names);
-  const auto flushed = flush(idle);
-  if (!flushed) {
+  std::vector<NodeRef> nameless;
+  {
+    const std::shared_lock lock(names);
+    const auto first = std::stable_partition(idle.begin(), idle.end(), [](const NodeRef& node) {
+      return !node->inode || node->inode->is_stored;
+    });
+    std::move(first, idle.end(), std::back_inserter(nameless));
+    idle.erase(first, idle.end());
+  }
+  Result<void> settled;
+  // Nothing leads to them, so names may change while their bytes go.
+  for (const NodeRef& node : nameless) {
+    if (auto removed = remove_if_unknown(*node); !removed) settled = std::move(removed);
+  }
+  if (!idle.empty()) {
+    const std::unique_lock lock(names);
+    if (auto flushed = flush(idle); !flushed) settled = std::move(flushed);
+  }
+  if (!settled) {
     // The nodes stay, and with them what they know; the next call tries again.
     context.log.warn("rows of the upper could not be written error=\"{}\"",
-                     to_text(flushed.error()));
+                     to_text(settled.error()));
   }
 }
 

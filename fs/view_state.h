@@ -276,6 +276,9 @@ struct ViewState {
 
   // Rows that are behind memory. `names` is held exclusively.
   Result<void> flush(const std::vector<NodeRef>& nodes) const;
+  /// The bytes of a node without a name go, unless somebody knows it. No lock is needed: nothing
+  /// leads to it.
+  Result<void> remove_if_unknown(Node& nameless) const;
   Result<void> flush_all();
   /// For the end: files without a name have lived on in their descriptors until now.
   Result<void> remove_unstored_bytes();
