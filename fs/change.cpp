@@ -170,10 +170,10 @@ Result<void> Change::uncover_name(Node& directory, const Name& name) {
 Result<void> Change::remove(Edit& edit) {
   edit.is_removed = true;
   edit.row.names = 0;
-  if (edit.row.kind != store::Kind::kDirectory) return {};
-  if (edit.row.base_path) Upper::remove_place(batch_, *edit.row.base_path);
+  // An empty directory has whiteouts left, if there is something of the base under it.
+  if (!edit.row.base_path) return {};
+  Upper::remove_place(batch_, *edit.row.base_path);
   edit.row.base_path.reset();
-  // It is empty, so what is left in it are whiteouts.
   std::string from;
   for (bool more = true; more;) {
     SATCHEL_ASSIGN(const auto left, view_.upper->list_dentries(edit.inode->id, from, kRemoveBatch));

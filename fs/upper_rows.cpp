@@ -8,6 +8,7 @@ namespace {
 constexpr std::uint8_t kRowVersion = 0;
 constexpr std::size_t kPathBytesMax = 65535;
 constexpr std::size_t kTargetBytesMax = 4095;
+constexpr std::size_t kUsualRowBytes = 256;
 
 enum RowFlag : std::uint8_t {
   kHasContent = 1,
@@ -101,6 +102,7 @@ Result<void> get_optional_fields(ByteReader& in, std::uint8_t flags, InodeRow& r
 
 std::string encode_row(const InodeRow& row) {
   ByteWriter out;
+  out.reserve(kUsualRowBytes);
   out.put_u8(kRowVersion).put_u8(static_cast<std::uint8_t>(row.kind));
   out.put_u8(static_cast<std::uint8_t>(
       (row.content ? kHasContent : 0) | (row.base_path ? kHasBasePath : 0) |
