@@ -22,6 +22,14 @@ find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(doctest REQUIRED)
 pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
+option(SATCHEL_STATIC_ROCKSDB
+  "Link RocksDB's archive: its thread-local variables cost a call each in a shared library" OFF)
+if(SATCHEL_STATIC_ROCKSDB)
+  find_library(rocksdb_archive NAMES librocksdb.a REQUIRED)
+  # What Debian's archive was made with, which its pkg-config file does not say.
+  set_property(TARGET PkgConfig::rocksdb PROPERTY
+    INTERFACE_LINK_LIBRARIES "${rocksdb_archive};snappy;lz4;bz2;z;zstd;${CMAKE_DL_LIBS}")
+endif()
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 
 # Passthrough needs libfuse 3.17. setup.sh builds one into build/deps where the system's is older; a
