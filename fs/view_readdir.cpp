@@ -14,10 +14,11 @@ constexpr std::uint64_t kPositionsStart = std::uint64_t{1} << 40U;
 /// Items that are collected under the lock before they are shown without it.
 constexpr std::size_t kBatchItems = 128;
 
-/// An item, and what its name leads to, if that is asked for: null for "." and "..".
+/// An item, and what its name leads to, if that is asked for: nothing for "." and "..".
 struct Listed {
   View::DirectoryItem item;
-  std::unique_ptr<const Child> child;
+  UpperId upper = 0;
+  std::unique_ptr<store::LocatedEntry> base;  ///< if `upper` is 0
 };
 enum class Wants : std::uint8_t { kNames, kChildren };
 
@@ -198,27 +199,21 @@ class Lister {
   void add_changed(std::string_view name, const Dentry& dentry, std::uint64_t next) {
     if (dentry.is_whiteout()) return;
     add(name, dentry.ino, store::type_bits(dentry.kind), next);
-    if (wants_ == Wants::kChildren) {
-      items_.back().child =
-          std::make_unique<Child>(Child{.kind = dentry.kind, .upper = dentry.child, .base = {}});
-    }
+    if (wants_ == Wants::kChildren) items_.back().upper = dentry.child;
   }
 
   void add_unchanged(std::string_view name, const store::Entry& entry, const store::FileId& file_id,
                      std::uint64_t next) {
     add(name, store::inode_number(file_id), store::type_bits(entry.kind), next);
     if (wants_ == Wants::kChildren) {
-      items_.back().child = std::make_unique<Child>(
-          Child{.kind = entry.kind,
-                .upper = 0,
-                .base = store::LocatedEntry{.entry = entry, .file_id = file_id}});
+      items_.back().base = std::make_unique<store::LocatedEntry>(
+          store::LocatedEntry{.entry = entry, .file_id = file_id});
     }
   }
 
   void add(std::string_view name, std::uint64_t ino, mode_t type, std::uint64_t next) {
-    items_.push_back(
-        {.item = {.name = std::string(name), .ino = ino, .type = type, .next_offset = next},
-         .child = nullptr});
+    Listed& added = items_.emplace_back();
+    added.item = {.name = std::string(name), .ino = ino, .type = type, .next_offset = next};
   }
 
   ViewState& view_;
@@ -279,15 +274,16 @@ Result<void> View::read_directory_plus(HandleId id, std::uint64_t offset,
     const std::shared_lock lock(state_->names);
     SATCHEL_ASSIGN(const auto batch, list(*state_, *handle, offset, Wants::kChildren));
     if (batch.empty()) return {};
-    for (const auto& [item, child] : batch) {
+    for (const auto& [item, upper, base] : batch) {
       if (!visitor.has_room(item)) return {};
-      if (!child) {
+      if (upper == 0 && !base) {
         visitor.visit(item, nullptr);
         continue;
       }
-      SATCHEL_ASSIGN(NodeRef node, state_->node_of(directory, Name::checked(item.name), *child));
-      SATCHEL_ASSIGN(const NodeReply found,
-                     state_->reply_with(std::move(node), child->base ? &*child->base : nullptr));
+      const Name name = Name::checked(item.name);
+      SATCHEL_ASSIGN(NodeRef node, base ? state_->node_of_base(directory, name, *base)
+                                        : state_->node_of_upper(directory, name, upper));
+      SATCHEL_ASSIGN(const NodeReply found, state_->reply_with(std::move(node), base.get()));
       visitor.visit(item, &found);
     }
     offset = batch.back().item.next_offset;

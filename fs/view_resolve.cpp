@@ -108,23 +108,27 @@ Result<std::optional<Child>> ViewState::find_child(Node& directory, const Name& 
 }
 
 Result<NodeRef> ViewState::node_of(Node& directory, const Name& name, const Child& child) {
-  if (child.upper == 0) {
-    NodeRef node = table.for_base(directory, name, *child.base);
-    if (node->is_directory()) {
-      table.set_base_cache(*node, epoch, as_base_directory(*child.base));
-    }
-    return node;
-  }
-  if (NodeRef known = table.find_upper(child.upper)) return known;
-  SATCHEL_ASSIGN(auto row, upper->find_row(child.upper));
+  if (child.upper == 0) return node_of_base(directory, name, *child.base);
+  return node_of_upper(directory, name, child.upper);
+}
+
+NodeRef ViewState::node_of_base(Node& directory, const Name& name,
+                                const store::LocatedEntry& entry) {
+  NodeRef node = table.for_base(directory, name, entry);
+  if (node->is_directory()) table.set_base_cache(*node, epoch, as_base_directory(entry));
+  return node;
+}
+
+Result<NodeRef> ViewState::node_of_upper(Node& directory, const Name& name, UpperId id) {
+  if (NodeRef known = table.find_upper(id)) return known;
+  SATCHEL_ASSIGN(auto row, upper->find_row(id));
   if (!row) {
     return Error{.code = EUCLEAN,
                  .sat = Sat::kContradiction,
                  .message = "a name of the upper has no row",
                  .path = (path_of(directory) / name).absolute()};
   }
-  return table.for_upper(std::make_shared<Inode>(child.upper, *std::move(row)), &directory,
-                         name.text());
+  return table.for_upper(std::make_shared<Inode>(id, *std::move(row)), &directory, name.text());
 }
 
 Result<NodeRef> ViewState::node_of_directory(UpperId id) {

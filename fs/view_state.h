@@ -112,6 +112,8 @@ struct ViewState {
   Result<std::optional<store::LocatedEntry>> find_in_base(Node& directory, const Name& name);
   Result<std::optional<Child>> find_child(Node& directory, const Name& name);
   Result<NodeRef> node_of(Node& directory, const Name& name, const Child& child);
+  NodeRef node_of_base(Node& directory, const Name& name, const store::LocatedEntry& entry);
+  Result<NodeRef> node_of_upper(Node& directory, const Name& name, UpperId id);
   /// The node of a directory that has a row, and those above it.
   Result<NodeRef> node_of_directory(UpperId id);
   /// The node that had this id (view_export.cpp). Errors: ESTALE.

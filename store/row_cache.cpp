@@ -116,7 +116,7 @@ void RowCache::forget(Set& set, const Key& key) {
   if (const auto found = find(set, key); found != set.slots.end()) found->row.reset();
 }
 
-void RowCache::put(Set& set, const Key& key, const Value& value) const {
+void RowCache::put(Set& set, const Key& key, Value value) const {
   auto slot = find(set, key);
   if (!keeps_ || key.text.size() + (value ? value->size() : 0) > kRowBytesMax) {
     if (slot != set.slots.end()) slot->row.reset();
@@ -129,7 +129,7 @@ void RowCache::put(Set& set, const Key& key, const Value& value) const {
   if (!slot->row) slot->row = std::make_unique<Row>();
   slot->hash = key.hash;
   slot->row->key = key.text;
-  slot->row->value = value;
+  slot->row->value = std::move(value);
   std::rotate(set.slots.begin(), slot, slot + 1);
 }
 

@@ -78,7 +78,7 @@ class RowCache {
   Set& set_of(Shard& shard, const Key& key) const;
   static Slots::iterator find(Set& set, const Key& key);
   static void forget(Set& set, const Key& key);
-  void put(Set& set, const Key& key, const Value& value) const;
+  void put(Set& set, const Key& key, Value value) const;
 
   std::size_t sets_;  // of one shard
   bool keeps_;

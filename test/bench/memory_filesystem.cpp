@@ -2,7 +2,11 @@
 // once, over the same transport and with the same wishes to the kernel as the view, but without
 // passthrough. Its threads lend their cores, and FORGETs gather, as in the view.
 //
-//   memory_filesystem DIRECTORY      serves until DIRECTORY is unmounted
+//   memory_filesystem DIRECTORY [DATABASE]      serves until DIRECTORY is unmounted
+//
+// With DATABASE, a folder, it also writes one batch of rows into RocksDB for each name that is made
+// or removed, and for each SETATTR: what a filesystem costs that keeps its names there, and loses
+// none when it is killed. It reads none of them.
 #define FUSE_USE_VERSION 317
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
@@ -14,18 +18,22 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <iostream>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "fs/core_lending.h"
+#include "store/metadata_db.h"
 
 namespace {
 
@@ -45,6 +53,40 @@ struct Node {
 std::mutex mutex;  // all below
 std::unordered_map<fuse_ino_t, Node> nodes;
 fuse_ino_t next_node = FUSE_ROOT_ID + 1;
+
+/// Rows as short as they may be: the node's number, what struct stat says that changes, times.
+class Rows {
+ public:
+  explicit Rows(satchel::store::MetadataDb database) : database_(std::move(database)) {}
+  void put_node(fuse_ino_t id) { batch_.put(kNodes, key_of(id), std::string(kNodeBytes, 'n')); }
+  void remove_node(fuse_ino_t id) { batch_.remove(kNodes, key_of(id)); }
+  void put_name(fuse_ino_t parent, std::string_view name, fuse_ino_t id) {
+    batch_.put(kNames, key_of(parent) + std::string(name), key_of(id));
+  }
+  void remove_name(fuse_ino_t parent, std::string_view name) {
+    batch_.remove(kNames, key_of(parent) + std::string(name));
+  }
+  void write() {
+    if (!database_.write(batch_)) std::abort();
+    batch_.clear();
+  }
+
+ private:
+  static constexpr satchel::store::Family kNames = 0;
+  static constexpr satchel::store::Family kNodes = 1;
+  static constexpr std::size_t kNodeBytes = 64;
+  static std::string key_of(fuse_ino_t id) {
+    std::string key;
+    for (unsigned shift = 64; shift > 0; shift -= 8) {
+      key.push_back(static_cast<char>(id >> (shift - 8) & 0xFFU));
+    }
+    return key;
+  }
+  satchel::store::MetadataDb database_;
+  satchel::store::MetadataBatch batch_;
+};
+
+std::optional<Rows> rows;  // guarded by `mutex`; empty: none are written
 
 timespec now() {
   timespec time{};
@@ -136,8 +178,20 @@ void op_setattr(fuse_req_t req, fuse_ino_t id, struct stat* values, int fields,
     if (has(FUSE_SET_ATTR_ATIME_NOW)) node.stat.st_atim = node.stat.st_ctim;
     if (has(FUSE_SET_ATTR_MTIME_NOW)) node.stat.st_mtim = node.stat.st_ctim;
     stat = stat_of(node);
+    if (rows) {
+      rows->put_node(id);
+      rows->write();
+    }
   }
   fuse_reply_attr(req, &stat, kRememberSeconds);
+}
+
+void write_new_name(fuse_ino_t parent, const char* name, fuse_ino_t id) {
+  if (!rows) return;
+  rows->put_name(parent, name, id);
+  rows->put_node(id);
+  rows->put_node(parent);
+  rows->write();
 }
 
 /// A new node with a name; 0: the name is taken.
@@ -149,6 +203,7 @@ fuse_ino_t make_child(fuse_req_t req, fuse_ino_t parent, const char* name, mode_
   if (!S_ISLNK(mode)) mode &= ~context->umask;
   make_node(next_node, mode, context);
   if (S_ISDIR(mode)) ++nodes.at(parent).stat.st_nlink;
+  write_new_name(parent, name, next_node);
   return next_node++;
 }
 
@@ -194,6 +249,7 @@ void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t parent, const char* name)
     nodes.at(parent).names[name] = id;
     changed(nodes.at(parent));
     ++nodes.at(id).stat.st_nlink;
+    write_new_name(parent, name, id);
     entry = entry_of(id);
   }
   fuse_reply_entry(req, &entry);
@@ -209,6 +265,12 @@ int remove(fuse_ino_t parent, const char* name) {
   if (!child.names.empty()) return ENOTEMPTY;
   if (S_ISDIR(child.stat.st_mode)) --directory.stat.st_nlink;
   --child.stat.st_nlink;
+  if (rows) {
+    rows->remove_name(parent, name);
+    rows->remove_node(found->second);
+    rows->put_node(parent);
+    rows->write();
+  }
   directory.names.erase(found);
   changed(directory);
   return 0;
@@ -407,10 +469,21 @@ int serve(const char* directory) {
 }  // namespace
 
 int main(int count, char** values) {
-  if (count != 2) {
-    std::cerr << "usage: memory_filesystem DIRECTORY\n";
+  if (count != 2 && count != 3) {
+    std::cerr << "usage: memory_filesystem DIRECTORY [DATABASE]\n";
     return 2;
   }
+  if (count == 3) {
+    auto database = satchel::store::MetadataDb::open(satchel::HostPath{values[2]},
+                                                     {.families = {"names", "nodes"}});
+    if (!database) {
+      std::cerr << "memory_filesystem: " << satchel::to_text(database.error()) << '\n';
+      return 1;
+    }
+    rows.emplace(*std::move(database));
+  }
   make_node(FUSE_ROOT_ID, S_IFDIR | 0755, nullptr);
-  return serve(values[1]);
+  const int result = serve(values[1]);
+  rows.reset();  // before what RocksDB keeps for the process
+  return result;
 }
