@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """How fast is the view, beside a plain directory, kernel overlayfs and fuse-overlayfs?
 
-usage: mount_table.py SATCHEL FILE_CALLS [--memory PROGRAM] [--where DIR] [--runs N] [--big MIB] [--tree SOURCE…] [--only WORKLOAD…] [--mount-option OPTION…]
+usage: mount_table.py SATCHEL FILE_CALLS [--memory PROGRAM] [--source ARCHIVE] [--where DIR] [--runs N] [--big MIB] [--tree SOURCE…] [--only WORKLOAD…] [--mount-option OPTION…]
 
 Makes one data set (a real tree, small files, one big file, a git repository) below DIR and shows it five ways: plain, plain again (the noise), overlayfs, fuse-overlayfs
-and a workspace of an image of it; with --memory also from the memory of test/bench/memory_filesystem.cpp, which is what the transport alone costs. Each workload runs on each in turn, N times; the table gives medians as ratios to plain. Store, uppers and plain
+and a workspace of an image of it; with --memory also from the memory of test/bench/memory_filesystem.cpp, which is what the transport alone costs, and from there with rows of names written to a database. Each workload runs on each in turn, N times; the table gives medians as ratios to plain. Store, uppers and plain
 directory lie on the same filesystem: run it once with --where on ext4, once on a tmpfs.
 """
 
@@ -64,8 +64,9 @@ def make_data(folder, options):
 class Workloads:
     """Each method prepares, does the work once in the mount at `place` and returns its seconds."""
 
-    def __init__(self, file_calls):
+    def __init__(self, file_calls, source):
         self.file_calls = os.path.abspath(file_calls)
+        self.source = source and os.path.abspath(source)
 
     def calls(self, workload, place):
         return float(subprocess.check_output([self.file_calls, workload, place]))
@@ -142,12 +143,17 @@ class Workloads:
         os.sync()
         return self.timed("rm", "-rf", os.path.join(place, "job"))
 
+    def build(self, place):
+        work = os.path.join(place, "job")
+        run("tar", "xf", self.source, "-C", work, "--strip-components=1")
+        return self.timed("sh", "-c", "./configure && make -j2", cwd=work, stderr=subprocess.DEVNULL)
+
     def first_write(self, place):
         return self.calls("first_write", place)
 
 
 ALL = ("stat", "git_status", "read_sequential", "read_random", "read_mapped", "append", "overwrite_random", "write_sequential", "find_warm", "find_cold", "list_long",
-       "read_all_warm", "open_read_close", "create_write_close", "untar", "rm_rf", "first_write")
+       "read_all_warm", "open_read_close", "create_write_close", "untar", "rm_rf", "build", "first_write")
 
 
 def show(options, folder, data, stack):
@@ -179,13 +185,15 @@ def show(options, folder, data, stack):
     stack.callback(subprocess.run, [satchel, "umount", view], check=False, stdout=subprocess.DEVNULL)
     places["satchel"] = view
     if options.memory:  # after the view, which allows the ring
-        places["memory"] = show_from_memory(options.memory, os.path.join(folder, "memory"), data, stack)
+        places["memory"] = show_from_memory((options.memory,), os.path.join(folder, "memory"), data, stack)
+        rows = (options.memory, os.path.join(folder, "rows"))
+        places["memory, rows"] = show_from_memory(rows, os.path.join(folder, "memory-rows"), data, stack)
     return places
 
 
 def show_from_memory(program, directory, data, stack):
     os.mkdir(directory)
-    process = subprocess.Popen([os.path.abspath(program), directory])
+    process = subprocess.Popen([os.path.abspath(program[0]), directory, *program[1:]])
     stack.callback(process.wait)
     stack.callback(subprocess.run, ["umount", directory], check=False)
     while not os.path.ismount(directory):
@@ -197,9 +205,11 @@ def show_from_memory(program, directory, data, stack):
 
 
 def measure(options, places):
-    workloads = Workloads(options.file_calls)
+    workloads = Workloads(options.file_calls, options.source)
     print(f"{'':20}" + "".join(f"{name:>16}" for name in places) + f"   (medians of {options.runs}, seconds for plain, ratios for the others)")
     for name in options.only or ALL:
+        if name == "build" and not options.source:
+            continue
         times = {place: [] for place in places}
         # Only the first write to a base file is one; a plain file has no such moment but the same call.
         for _ in range(1 if name == "first_write" else options.runs):
@@ -224,6 +234,7 @@ def main():
     parser.add_argument("satchel")
     parser.add_argument("file_calls")
     parser.add_argument("--memory", help="the program of test/bench/memory_filesystem.cpp")
+    parser.add_argument("--source", help="an archive of sources to build with ./configure and make: without it nothing is built")
     parser.add_argument("--where", default="/var/tmp")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--big", type=int, default=1024, help="MiB of the big file")
