@@ -8,6 +8,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 deps=$root/build/deps
+. "$root/packaging/debian_source.sh"
 
 build_packages=(
   cmake ninja-build g++ ccache pkgconf python3
@@ -53,44 +54,15 @@ install_missing() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 }
 
-# The mirror that this machine takes Debian itself from.
-debian_mirror() {
-  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' |
-    sort -u | head -n 1
-}
-
-# source_of SUITE VERSION_MIN FOLDER: unpacks the suite's libfuse of that version or newer into
-# FOLDER/source and prints its version. Its package lists stay in FOLDER, so that the machine's own apt
-# never sees the newer suite.
-source_of() {
-  local suite=$1 version_min=$2 folder=$3 mirror version
-  mirror=$(debian_mirror)
-  [ -n "$mirror" ] || fail "apt knows no Debian mirror; is /etc/apt/sources.list.d empty?"
-  mkdir -p "$folder/lists/partial" "$folder/archives/partial"
-  printf 'deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
-    "$mirror" "$suite" > "$folder/sources.list"
-  local options=(
-    -o "Dir::Etc::sourcelist=$folder/sources.list" -o Dir::Etc::sourceparts=/dev/null
-    -o "Dir::State::Lists=$folder/lists" -o "Dir::Cache::archives=$folder/archives"
-    -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root
-  )
-  apt-get "${options[@]}" update -qq >&2 || return 1
-  version=$(apt-cache "${options[@]}" showsrc --only-source fuse3 | sed -n 's/^Version: //p' | sort -V | tail -n 1)
-  [ -n "$version" ] && at_least "$version" "$version_min" || return 1
-  (cd "$folder" && apt-get "${options[@]}" source -qq --only-source "fuse3=$version" >&2) || return 1
-  mv "$folder"/fuse3-*/ "$folder/source" || return 1
-  printf '%s\n' "$version"
-}
-
 build_libfuse() {
   install_missing "${libfuse_build_packages[@]}"
   refresh_lists
   local work version
   work=$(mktemp -d)
   trap "rm -rf '$work'" EXIT
-  if version=$(source_of sid "$libfuse_uring_min" "$work/sid"); then
+  if version=$(debian_source sid fuse3 "$libfuse_uring_min" "$work/sid"); then
     cd "$work/sid/source"
-  elif version=$(source_of trixie "$libfuse_min" "$work/trixie"); then
+  elif version=$(debian_source trixie fuse3 "$libfuse_min" "$work/trixie"); then
     cd "$work/trixie/source"
   else
     fail "found no libfuse $libfuse_min or newer: is the mirror reachable?"
