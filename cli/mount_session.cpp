@@ -117,6 +117,8 @@ class MountSession {
   }
 
   Result<void> serve() {
+    mount_->wait_for_end();
+    client_->note_ending();
     SATCHEL_TRY(mount_->serve());
     return view_->empty_scratch();
   }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <thread>
@@ -26,7 +27,12 @@ constexpr std::size_t kOwnerBytesMax = 4096;
 constexpr unsigned kImageSlotsMax = 64;
 /// How long a process that was killed may take to end, on a busy machine.
 constexpr std::chrono::seconds kDyingGrace{10};
-constexpr std::chrono::milliseconds kDyingPoll{5};
+/// And one that still writes what it holds back, after its mount has gone.
+constexpr std::chrono::seconds kEndingGrace{60};
+/// Between umount(8) and the word of the process that it ends.
+constexpr std::chrono::milliseconds kNoticeGrace{500};
+constexpr std::chrono::milliseconds kHolderPoll{5};
+constexpr std::string_view kEndingMark = " ending\n";
 
 enum CacheFamily : store::Family { kPages = 0, kSmall = 1 };
 
@@ -45,38 +51,55 @@ Result<UniqueFd> make_folder(int root, const std::string& path) {
   return make_directories_at(root, relative, kFolderMode);
 }
 
-/// 0 if the holder did not write one yet.
-pid_t read_pid(int lock) {
-  std::array<char, 32> text{};
-  const ssize_t size = ::pread(lock, text.data(), text.size(), 0);
-  pid_t pid = 0;
-  if (size > 0) (void)std::from_chars(text.data(), text.data() + size, pid);  // not a number: 0
-  return pid;
+struct LockHolder {
+  pid_t pid = 0;  ///< 0: it did not write one yet
+  bool is_ending = false;
+};
+
+LockHolder read_holder(int lock) {
+  std::array<char, 32> bytes{};
+  const ssize_t size = ::pread(lock, bytes.data(), bytes.size(), 0);
+  const std::string_view text(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  LockHolder holder{.is_ending = text.ends_with(kEndingMark)};
+  (void)std::from_chars(text.begin(), text.end(), holder.pid);  // not a number: 0
+  return holder;
 }
 
-Error slot_in_use(const HostPath& directory, pid_t pid) {
-  return {.code = EBUSY,
-          .sat = Sat::kStoreInUse,
-          .message = pid > 0 ? fmt::format("in use by process {}", pid) : "in use",
-          .path = directory.text,
-          .hint = "unmount it there, or use another store"};
+/// How long to wait for it before the slot is said to be in use.
+std::chrono::milliseconds patience_with(const LockHolder& holder, bool has_siblings) {
+  // The kernel takes a process's locks from it when its last thread has ended.
+  if (holder.pid > 0 && is_dying(holder.pid)) return kDyingGrace;
+  if (has_siblings) return {};
+  return holder.is_ending ? kEndingGrace : kNoticeGrace;
 }
 
-/// The lock of a slot, for as long as the descriptor is open. Waits for a holder that was killed.
-/// Errors: EBUSY/kStoreInUse.
-Result<UniqueFd> take_lock(int folder, const HostPath& directory) {
+Error slot_in_use(const HostPath& directory, const LockHolder& holder) {
+  Error error{.code = EBUSY,
+              .sat = Sat::kStoreInUse,
+              .message = "in use",
+              .path = directory.text,
+              .hint = "unmount it there, or use another store"};
+  if (holder.pid > 0) error.message += fmt::format(" by process {}", holder.pid);
+  if (holder.is_ending) {
+    error.message += ", which is ending";
+    error.hint = "try again when it has written what it holds";
+  }
+  return error;
+}
+
+/// The lock of a slot, for as long as the descriptor is open. Waits for a holder that is about to
+/// end; `has_siblings`: only if it was killed. Errors: EBUSY/kStoreInUse.
+Result<UniqueFd> take_lock(int folder, const HostPath& directory, bool has_siblings) {
   UniqueFd lock(::openat(folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kFileMode));
   if (!lock.valid()) return file_error(directory.text + "/lock", "open the lock");
-  const auto end = std::chrono::steady_clock::now() + kDyingGrace;
+  const auto begin = std::chrono::steady_clock::now();
   while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return file_error(directory.text + "/lock", "take the lock");
-    // The kernel takes a process's locks from it when its last thread has ended.
-    const pid_t holder = read_pid(lock.get());
-    const bool will_be_free = holder > 0 && is_dying(holder);
-    if (!will_be_free || std::chrono::steady_clock::now() >= end) {
+    const LockHolder holder = read_holder(lock.get());
+    if (std::chrono::steady_clock::now() - begin >= patience_with(holder, has_siblings)) {
       return slot_in_use(directory, holder);
     }
-    std::this_thread::sleep_for(kDyingPoll);
+    std::this_thread::sleep_for(kHolderPoll);
   }
   const std::string pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(lock.get(), 0) != 0) return file_error(directory.text + "/lock", "write");
@@ -173,7 +196,7 @@ Result<TakenSlot> take_slot(int root, const HostPath& root_path, const StoreSlot
     TakenSlot taken;
     taken.directory = root_path / folder;
     SATCHEL_ASSIGN(taken.folder, make_folder(root, folder));
-    auto lock = take_lock(taken.folder.get(), taken.directory);
+    auto lock = take_lock(taken.folder.get(), taken.directory, slot.is_image());
     if (lock) {
       taken.lock = std::move(*lock);
       return taken;
@@ -208,6 +231,11 @@ Result<std::unique_ptr<ClientStore>> ClientStore::open(const HostPath& root, con
   return std::unique_ptr<ClientStore>(new ClientStore(
       std::make_unique<State>(std::move(taken.directory), std::move(taken.lock), std::move(shared),
                               std::move(own), std::move(cache))));
+}
+
+void ClientStore::note_ending() {
+  const std::string text = fmt::format("{}{}", ::getpid(), kEndingMark);
+  (void)pwrite_all(state_->lock.get(), as_bytes(text), 0);  // unread, nobody waits for long
 }
 
 const HostPath& ClientStore::directory() const {

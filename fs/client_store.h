@@ -35,7 +35,7 @@ class StoreSlot {
 /// ```
 /// store/shared/{objects,parts}/      image contents, of all slots
 ///       ws/<slot>/owner              which repository it belongs to
-///                 lock               flock, with the holder's pid
+///                 lock               flock, with the holder's pid and whether it is ending
 ///                 meta/ upper/       the upper's (fs/upper.h)
 ///                 cache/             RocksDB: metadata pages and contents of up to 16 KiB
 ///                 {objects,parts}/   this workspace's own contents
@@ -47,8 +47,9 @@ class StoreSlot {
 /// all was deleted. Thread-safe once open.
 class ClientStore {
  public:
-  /// Errors: EBUSY/kStoreInUse (names the process), EUCLEAN/kWrongRepository, kNewerFormat, EACCES,
-  /// EROFS, ENOSPC.
+  /// Waits for the process that holds a workspace's slot, if that is ending. Errors:
+  /// EBUSY/kStoreInUse (names the process), EUCLEAN/kWrongRepository, kNewerFormat, EACCES, EROFS,
+  /// ENOSPC.
   static Result<std::unique_ptr<ClientStore>> open(const HostPath& root, const StoreSlot& slot,
                                                    const store::RepositoryId& repository);
   /// The folder where open() would put a slot's index: to open the repository, which tells the id,
@@ -57,6 +58,9 @@ class ClientStore {
   ~ClientStore();
   ClientStore(const ClientStore&) = delete;
   ClientStore& operator=(const ClientStore&) = delete;
+
+  /// Says to whoever wants the slot that it will be free soon.
+  void note_ending();
 
   /// ws/<slot>, or ws/<slot>.1 … for an image whose slot is taken.
   [[nodiscard]] const HostPath& directory() const;

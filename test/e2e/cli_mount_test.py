@@ -154,6 +154,19 @@ def check_foreground(satchel, device):
         process.wait()
 
 
+def check_mounted_again(device):
+    """umount(8) returns before the process has ended, and a mount may follow at once."""
+    for number in range(10):
+        device.mount()
+        with open(device.path(f"home/ada/again{number}"), "wb") as out:
+            out.write(bytes(100_000))
+        subprocess.run(["umount", device.mount_point], check=True)
+    device.mount()
+    for number in range(10):
+        e2e.check(os.path.getsize(device.path(f"home/ada/again{number}")) == 100_000, f"file {number}")
+    device.umount()
+
+
 def check_few_descriptors(satchel, folder):
     """Contents that were read stay open for the next reader, whatever a process starts with."""
     few, files = 256, 400
@@ -204,6 +217,7 @@ def test():
             second.umount()
             first.umount()
             check_foreground(satchel, first)
+            check_mounted_again(first)
             check_image(satchel, folder, repository)
             check_few_descriptors(satchel, folder)
         finally:

@@ -66,6 +66,18 @@ TEST_SUITE("fs/client_store") {
     CHECK(second.error().message == "in use by process " + std::to_string(::getpid()));
   }
 
+  TEST_CASE_FIXTURE(Fixture, "whoever wants a slot waits for a holder that says that it ends") {
+    auto first = open();
+    REQUIRE(first);
+    (*first)->note_ending();
+    std::thread end([&] {
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+      first->reset();
+    });
+    CHECK(open());
+    end.join();
+  }
+
   TEST_CASE_FIXTURE(Fixture, "a slot is free as soon as the process that was killed has ended") {
     if (!test::kChildMayStartThreads) return;
     REQUIRE(open());
