@@ -27,10 +27,16 @@ void View::forget(NodeId node, std::uint64_t lookups) {
 }
 
 void View::forget(std::span<const Lookups> nodes) {
+  std::vector<NodeRef> kept;
   for (const Lookups& lookups : nodes) {
     state_->table.forget(lookups.node, lookups.count);
-    if (!state_->table.find(lookups.node)) state_->forget_atime(lookups.node);
+    if (NodeRef node = state_->table.find(lookups.node)) {
+      kept.push_back(std::move(node));
+    } else {
+      state_->forget_atime(lookups.node);
+    }
   }
+  state_->cool(std::move(kept));
   state_->settle();
   // What many small nodes took stays with the allocator otherwise.
   if (state_->table.has_shrunk()) (void)::malloc_trim(0);  // false: nothing to give back

@@ -278,13 +278,14 @@ void View::release(HandleId id) {
     if (!handle) return;
     state_->modes.close(handle->opened->id);
     const std::lock_guard lock(handle->mutex);
-    if (handle->heated) state_->release_writer(*handle->heated);
     if (handle->inode) {
       const std::lock_guard live_lock(handle->inode->live_mutex);
       state_->note_blocks(*handle->inode);
       // Whoever closes an unlinked file last frees its blocks.
       if (handle->inode->row.live.blocks > kLongWorkBlocks) keep_core();
     }
+    handle->bytes.reset();  // a descriptor that writes keeps a file hot
+    if (handle->heated) state_->release_writer(*handle->heated);
   }
   state_->settle();
 }

@@ -272,6 +272,8 @@ struct ViewState {
   void catch_up(Inode& inode) const;
   /// Ends the heat of all inodes whose bytes nobody can write any more. `names` may be held.
   void cool_all();
+  /// The same of those that `nodes` have. No lock is held.
+  void cool(std::vector<NodeRef> nodes);
   /// The node of the hot inode `id`, if it is hot no longer. hot_mutex is held.
   NodeRef try_to_cool(UpperId id);
   [[nodiscard]] std::vector<NodeRef> hot_nodes();

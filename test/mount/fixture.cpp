@@ -8,8 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <filesystem>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -254,6 +256,13 @@ long MountFixture::status_number(std::string_view key) {
   REQUIRE_MESSAGE(status, to_text(status.error()));
   const auto text = std::string(fs::find_field(*status, key));
   return text.empty() ? -1 : std::strtol(text.c_str(), nullptr, 10);
+}
+
+std::ptrdiff_t MountFixture::files_in_upper() const {
+  const std::filesystem::recursive_directory_iterator entries(folder("store").text);
+  return std::ranges::count_if(entries, [](const auto& entry) {
+    return entry.is_regular_file() && entry.path().string().find("/upper/") != std::string::npos;
+  });
 }
 
 void MountFixture::on_both(const std::function<void(Place&)>& script) {

@@ -1,6 +1,7 @@
 // A view on a real repository and store, mounted by a process of its own.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -53,6 +54,8 @@ class MountFixture {
   Result<fs::ControlFields> call(const std::string& verb);
   /// A number of `status`; −1 if there is none.
   long status_number(std::string_view key);
+  /// How many files have bytes of their own in the store's upper.
+  [[nodiscard]] std::ptrdiff_t files_in_upper() const;
 
   /// Plays `script` in plain/ and in the view and checks that the records are equal.
   void on_both(const std::function<void(Place&)>& script);

@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -107,18 +106,10 @@ TEST_SUITE("mount/lifecycle") {
     for (int i = 0; i < kFiles; ++i) {
       REQUIRE(UniqueFd(::open(name(i).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)).valid());
     }
-    const auto files_left = [&] {
-      const std::string store = fixture.folder("store").text;
-      return std::ranges::count_if(
-          std::filesystem::recursive_directory_iterator(store), [](const auto& entry) {
-            return entry.is_regular_file() &&
-                   entry.path().string().find("/upper/") != std::string::npos;
-          });
-    };
-    REQUIRE(files_left() == kFiles);
+    REQUIRE(fixture.files_in_upper() == kFiles);
     for (int i = 0; i < kFiles; ++i) REQUIRE(::unlink(name(i).c_str()) == 0);
     // Their bytes go with the last FORGET.
-    while (files_left() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    while (fixture.files_in_upper() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     CHECK(fixture.status_number("requests_forget") +
               fixture.status_number("requests_forget_multi") <
           kFiles / 4);

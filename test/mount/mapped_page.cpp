@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include <utility>
+
 namespace satchel::test {
 namespace {
 
@@ -17,13 +19,17 @@ void leave_store(int /*signal*/) {
 }  // namespace
 
 MappedPage::~MappedPage() {
-  if (bytes_ != nullptr) ::munmap(bytes_, kBytes);
+  unmap();
+}
+
+void MappedPage::unmap() {
+  if (bytes_ != nullptr) ::munmap(std::exchange(bytes_, nullptr), kBytes);
 }
 
 int MappedPage::map(int fd) {
   void* const mapped = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (mapped == MAP_FAILED) return -1;
-  if (bytes_ != nullptr) ::munmap(bytes_, kBytes);
+  unmap();
   bytes_ = static_cast<char*>(mapped);
   return 0;
 }

@@ -17,6 +17,7 @@ class MappedPage {
 
   /// Maps the page of `fd` in place of what was mapped; -1 and errno if that is refused.
   int map(int fd);
+  void unmap();
   /// False: nothing is mapped, or the file has become too short (SIGBUS).
   bool store(std::size_t at, char value);
 

@@ -260,6 +260,35 @@ TEST_SUITE("mount/passthrough") {
     CHECK(read_whole(fixture, "mapped").substr(10, 4) == "!?.,");
   }
 
+  TEST_CASE("bytes of a removed file go when nobody has them any more") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture(make_base);
+    fixture.mount();
+    const auto are_gone = [&] {
+      for (int tries = 0; tries < 300 && fixture.files_in_upper() > 0; ++tries) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+      return fixture.files_in_upper() == 0;
+    };
+    {
+      const UniqueFd allocated = open_in(fixture, "allocated", O_RDWR | O_CREAT);
+      REQUIRE(::posix_fallocate(allocated.get(), 0, kBigBytes) == 0);
+    }
+    REQUIRE(::unlink(fixture.mnt("allocated").c_str()) == 0);
+    CHECK(are_gone());
+    MappedPage page;
+    {
+      const UniqueFd mapped = open_in(fixture, "mapped", O_RDWR | O_CREAT);
+      REQUIRE(::ftruncate(mapped.get(), kBigBytes) == 0);
+      REQUIRE(page.map(mapped.get()) == 0);
+    }
+    REQUIRE(::unlink(fixture.mnt("mapped").c_str()) == 0);
+    REQUIRE(page.store(10, '!'));
+    CHECK(fixture.files_in_upper() == 1);
+    page.unmap();
+    CHECK(are_gone());
+  }
+
   TEST_CASE("size and times are right at any moment while the kernel writes") {
     SATCHEL_NEEDS_MOUNT();
     MountFixture fixture(make_base);
