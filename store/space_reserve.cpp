@@ -1,11 +1,14 @@
 #include "store/space_reserve.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/file_io.h"
 
@@ -15,6 +18,15 @@ namespace {
 constexpr std::uint64_t kShareOfFilesystem = 64;
 constexpr std::uint64_t kParts = 4;     // it is given back in
 constexpr std::uint64_t kRoomPart = 2;  // a half of it has to be free beside it
+
+/// Whether this process may write into what a filesystem keeps back from most. The user root
+/// without the capability, as in a container, may or may not: that is the filesystem's affair.
+bool may_use_all_blocks() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
+  if (::syscall(SYS_capget, &header, data.data()) != 0) return false;
+  return (data.at(CAP_TO_INDEX(CAP_SYS_RESOURCE)).effective & CAP_TO_MASK(CAP_SYS_RESOURCE)) != 0;
+}
 
 }  // namespace
 
@@ -28,6 +40,7 @@ Result<void> SpaceReserve::open(const HostPath& place, std::uint64_t bytes_max) 
     return file_error(place.text, "keep space in reserve");
   }
   file_ = std::move(file);
+  may_use_all_blocks_ = may_use_all_blocks();
   bytes_held_ = static_cast<std::uint64_t>(stat.st_size);
   const std::uint64_t all = filesystem.f_blocks * filesystem.f_frsize;
   bytes_wanted_ = std::min(bytes_max, all / kShareOfFilesystem);
@@ -48,7 +61,7 @@ void SpaceReserve::make_room() {
 bool SpaceReserve::is_free(std::uint64_t bytes) const {
   struct statvfs filesystem {};
   if (bytes == 0 || ::fstatvfs(file_.get(), &filesystem) != 0) return true;
-  const auto blocks = ::geteuid() == 0 ? filesystem.f_bfree : filesystem.f_bavail;
+  const auto blocks = may_use_all_blocks_ ? filesystem.f_bfree : filesystem.f_bavail;
   return blocks * filesystem.f_frsize >= bytes;
 }
 

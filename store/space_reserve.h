@@ -36,6 +36,7 @@ class SpaceReserve {
 
   std::mutex mutex_;
   UniqueFd file_;
+  bool may_use_all_blocks_ = false;
   std::uint64_t bytes_wanted_ = 0;
   std::uint64_t bytes_held_ = 0;
 };
