@@ -117,8 +117,6 @@ class MountSession {
   }
 
   Result<void> serve() {
-    mount_->wait_for_end();
-    client_->note_ending();
     SATCHEL_TRY(mount_->serve());
     return view_->empty_scratch();
   }
@@ -245,6 +243,7 @@ class MountSession {
                                .is_exported = options_.is_exported,
                                .transport = options_.transport};
     SATCHEL_ASSIGN(mount_, fs::Mount::start(*view_, how, log_));
+    SATCHEL_TRY(client_->note_mounted(mount_->status().device));
     fs::ControlledMount controlled{.mount = *mount_,
                                    .view = *view_,
                                    .contents = *contents_,

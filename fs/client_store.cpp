@@ -14,6 +14,7 @@
 #include "base/encoding.h"
 #include "base/file_io.h"
 #include "fs/interruption.h"
+#include "fs/mount_table.h"
 #include "store/metadata_cache.h"
 
 namespace satchel::fs {
@@ -29,10 +30,7 @@ constexpr unsigned kImageSlotsMax = 64;
 constexpr std::chrono::seconds kDyingGrace{10};
 /// And one that still writes what it holds back, after its mount has gone.
 constexpr std::chrono::seconds kEndingGrace{60};
-/// Between umount(8) and the word of the process that it ends.
-constexpr std::chrono::milliseconds kNoticeGrace{500};
 constexpr std::chrono::milliseconds kHolderPoll{5};
-constexpr std::string_view kEndingMark = " ending\n";
 
 enum CacheFamily : store::Family { kPages = 0, kSmall = 1 };
 
@@ -51,26 +49,41 @@ Result<UniqueFd> make_folder(int root, const std::string& path) {
   return make_directories_at(root, relative, kFolderMode);
 }
 
+/// "1234 0:57", without the device until it is mounted.
 struct LockHolder {
   pid_t pid = 0;  ///< 0: it did not write one yet
-  bool is_ending = false;
+  std::string device;
 };
 
 LockHolder read_holder(int lock) {
-  std::array<char, 32> bytes{};
+  std::array<char, 64> bytes{};
   const ssize_t size = ::pread(lock, bytes.data(), bytes.size(), 0);
-  const std::string_view text(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-  LockHolder holder{.is_ending = text.ends_with(kEndingMark)};
-  (void)std::from_chars(text.begin(), text.end(), holder.pid);  // not a number: 0
+  std::string_view text(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  text = text.substr(0, text.find('\n'));
+  LockHolder holder;
+  const auto number = std::from_chars(text.begin(), text.end(), holder.pid);  // not one: 0
+  if (number.ptr != text.end()) holder.device = std::string(number.ptr + 1, text.end());
   return holder;
+}
+
+Result<void> write_holder(int lock, std::string_view more) {
+  return pwrite_all(lock, as_bytes(fmt::format("{}{}\n", ::getpid(), more)), 0);
+}
+
+/// Its mount is gone: it writes what it held back, frees what was removed, and ends.
+bool is_ending(const LockHolder& holder) {
+  if (holder.pid <= 0 || holder.device.empty()) return false;
+  const auto table = read_mount_table_of(holder.pid);
+  return table && std::ranges::none_of(*table, [&](const MountedFilesystem& mounted) {
+           return mounted.device == holder.device && mounted.type == kFilesystemType;
+         });
 }
 
 /// How long to wait for it before the slot is said to be in use.
 std::chrono::milliseconds patience_with(const LockHolder& holder, bool has_siblings) {
   // The kernel takes a process's locks from it when its last thread has ended.
   if (holder.pid > 0 && is_dying(holder.pid)) return kDyingGrace;
-  if (has_siblings) return {};
-  return holder.is_ending ? kEndingGrace : kNoticeGrace;
+  return !has_siblings && is_ending(holder) ? kEndingGrace : std::chrono::milliseconds(0);
 }
 
 Error slot_in_use(const HostPath& directory, const LockHolder& holder) {
@@ -80,7 +93,7 @@ Error slot_in_use(const HostPath& directory, const LockHolder& holder) {
               .path = directory.text,
               .hint = "unmount it there, or use another store"};
   if (holder.pid > 0) error.message += fmt::format(" by process {}", holder.pid);
-  if (holder.is_ending) {
+  if (is_ending(holder)) {
     error.message += ", which is ending";
     error.hint = "try again when it has written what it holds";
   }
@@ -101,9 +114,8 @@ Result<UniqueFd> take_lock(int folder, const HostPath& directory, bool has_sibli
     }
     std::this_thread::sleep_for(kHolderPoll);
   }
-  const std::string pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(lock.get(), 0) != 0) return file_error(directory.text + "/lock", "write");
-  SATCHEL_TRY(pwrite_all(lock.get(), as_bytes(pid), 0));
+  SATCHEL_TRY(write_holder(lock.get(), ""));
   return lock;
 }
 
@@ -233,9 +245,8 @@ Result<std::unique_ptr<ClientStore>> ClientStore::open(const HostPath& root, con
                               std::move(own), std::move(cache))));
 }
 
-void ClientStore::note_ending() {
-  const std::string text = fmt::format("{}{}", ::getpid(), kEndingMark);
-  (void)pwrite_all(state_->lock.get(), as_bytes(text), 0);  // unread, nobody waits for long
+Result<void> ClientStore::note_mounted(std::string_view device) {
+  return write_holder(state_->lock.get(), fmt::format(" {}", device));
 }
 
 const HostPath& ClientStore::directory() const {

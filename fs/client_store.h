@@ -35,7 +35,7 @@ class StoreSlot {
 /// ```
 /// store/shared/{objects,parts}/      image contents, of all slots
 ///       ws/<slot>/owner              which repository it belongs to
-///                 lock               flock, with the holder's pid and whether it is ending
+///                 lock               flock, with the holder's pid and its mount's device
 ///                 meta/ upper/       the upper's (fs/upper.h)
 ///                 cache/             RocksDB: metadata pages and contents of up to 16 KiB
 ///                 {objects,parts}/   this workspace's own contents
@@ -59,8 +59,9 @@ class ClientStore {
   ClientStore(const ClientStore&) = delete;
   ClientStore& operator=(const ClientStore&) = delete;
 
-  /// Says to whoever wants the slot that it will be free soon.
-  void note_ending();
+  /// Where the slot is mounted ("0:57"): whoever wants it waits for a process that outlives its
+  /// mount.
+  Result<void> note_mounted(std::string_view device);
 
   /// ws/<slot>, or ws/<slot>.1 … for an image whose slot is taken.
   [[nodiscard]] const HostPath& directory() const;

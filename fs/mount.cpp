@@ -417,12 +417,8 @@ Result<std::unique_ptr<Mount>> Mount::start(View& view, const MountOptions& opti
   return std::unique_ptr<Mount>(new Mount(std::move(state)));
 }
 
-void Mount::wait_for_end() {
-  state_->wait_for_end();
-}
-
 Result<void> Mount::serve() {
-  wait_for_end();
+  state_->wait_for_end();
   state_->is_over = true;
   const auto early = state_->view.sync_all();  // the bulk, while programs can still work
   if (!early) state_->log.warn("sync_failed error=\"{}\"", to_text(early.error()));

@@ -51,10 +51,8 @@ class Mount {
   Mount& operator=(const Mount&) = delete;
 
   /// Waits until somebody unmounts, stop() is called or, if block_stop_signals() was called before
-  /// any other thread started, a stop signal comes.
-  void wait_for_end();
-  /// As wait_for_end(), then unmounts what is still mounted (programs that use it get ENOTCONN) and
-  /// syncs the view. Errors: those of View::sync_all().
+  /// any other thread started, a stop signal comes; unmounts what is still mounted (programs that
+  /// use it get ENOTCONN) and syncs the view. Errors: those of View::sync_all().
   Result<void> serve();
   /// Makes serve() end. From any thread.
   void stop();

@@ -1,6 +1,7 @@
 #include "fs/mount_table.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -106,8 +107,9 @@ std::vector<MountedFilesystem> parse_mount_table(std::string_view text) {
   return table;
 }
 
-Result<std::vector<MountedFilesystem>> read_mount_table() {
-  const std::string path = "/proc/self/mountinfo";
+namespace {
+
+Result<std::vector<MountedFilesystem>> read_table(const std::string& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) return errno_error(path, "read the mount table");
   std::string text;
@@ -120,6 +122,16 @@ Result<std::vector<MountedFilesystem>> read_mount_table() {
     text.append(buffer.data(), static_cast<std::size_t>(size));
   }
   return parse_mount_table(text);
+}
+
+}  // namespace
+
+Result<std::vector<MountedFilesystem>> read_mount_table() {
+  return read_table("/proc/self/mountinfo");
+}
+
+Result<std::vector<MountedFilesystem>> read_mount_table_of(pid_t process) {
+  return read_table(fmt::format("/proc/{}/mountinfo", process));
 }
 
 Result<HostPath> resolve_mount_point(const HostPath& path) {

@@ -1,6 +1,8 @@
 // Which Satchel mounts there are, without touching them.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +30,8 @@ struct MountedFilesystem {
 std::vector<MountedFilesystem> parse_mount_table(std::string_view text);
 /// Errors: those of reading /proc/self/mountinfo.
 Result<std::vector<MountedFilesystem>> read_mount_table();
+/// As another process sees it. Errors: ENOENT, EACCES.
+Result<std::vector<MountedFilesystem>> read_mount_table_of(pid_t process);
 
 /// `path` absolute and without symbolic links, save that its last name is not looked at: a mount
 /// there may be dead or stuck. Errors: ENOENT, ENOTDIR, EACCES.

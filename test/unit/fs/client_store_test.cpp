@@ -66,10 +66,10 @@ TEST_SUITE("fs/client_store") {
     CHECK(second.error().message == "in use by process " + std::to_string(::getpid()));
   }
 
-  TEST_CASE_FIXTURE(Fixture, "whoever wants a slot waits for a holder that says that it ends") {
+  TEST_CASE_FIXTURE(Fixture, "whoever wants a slot waits for a holder that is mounted no more") {
     auto first = open();
     REQUIRE(first);
-    (*first)->note_ending();
+    REQUIRE((*first)->note_mounted("0:0"));
     std::thread end([&] {
       std::this_thread::sleep_for(std::chrono::seconds(1));
       first->reset();
