@@ -25,10 +25,15 @@ pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
 option(SATCHEL_STATIC_ROCKSDB
   "Link RocksDB's archive: its thread-local variables cost a call each in a shared library" OFF)
 if(SATCHEL_STATIC_ROCKSDB)
-  find_library(rocksdb_archive NAMES librocksdb.a REQUIRED)
-  # What Debian's archive was made with, which its pkg-config file does not say.
-  set_property(TARGET PkgConfig::rocksdb PROPERTY
-    INTERFACE_LINK_LIBRARIES "${rocksdb_archive};snappy;lz4;bz2;z;zstd;${CMAKE_DL_LIBS}")
+  pkg_get_variable(rocksdb_folder rocksdb libdir)
+  find_library(rocksdb_archive NAMES librocksdb.a HINTS ${rocksdb_folder} NO_DEFAULT_PATH)
+  if(rocksdb_archive)
+    # What Debian's archive was made with, which its pkg-config file does not say.
+    set_property(TARGET PkgConfig::rocksdb PROPERTY
+      INTERFACE_LINK_LIBRARIES "${rocksdb_archive};snappy;lz4;bz2;z;zstd;${CMAKE_DL_LIBS}")
+  else()
+    message(WARNING "there is no librocksdb.a in ${rocksdb_folder}: RocksDB is linked as a shared library")
+  endif()
 endif()
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 

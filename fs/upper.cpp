@@ -366,6 +366,10 @@ Result<void> Upper::remove_bytes(UpperId id) {
     return file_error({}, "remove a changed file");
   }
   if (scratch_.valid()) forget_scratch(id);
+  const auto map = find_block_map(id);
+  if (!map) return {};
+  // Who is completing it would write records of its blocks after they went.
+  const std::lock_guard turn(map->write_mutex());
   return end_block_map(id);
 }
 

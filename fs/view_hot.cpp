@@ -119,11 +119,15 @@ void ViewState::cool_all() {
 // A file that was mapped when it was closed last, and has no name: its bytes go when the kernel has
 // forgotten it.
 void ViewState::cool(std::vector<NodeRef> nodes) {
+  {
+    const std::lock_guard hot_lock(hot_mutex);
+    if (hot.empty()) return;
+  }
   std::vector<NodeRef> cooled;  // as above
   const std::shared_lock names_lock(names);
   const std::lock_guard hot_lock(hot_mutex);
   for (const NodeRef& node : nodes) {
-    if (node->inode && !hot.empty()) cooled.push_back(try_to_cool(node->inode->id));
+    if (node->inode) cooled.push_back(try_to_cool(node->inode->id));
   }
 }
 

@@ -118,25 +118,31 @@ Error no_such_row() {
 
 }  // namespace
 
-Result<store::SealedUpper> View::seal() {
-  SATCHEL_TRY(state_->require_writable());
-  const std::unique_lock lock(state_->names);
-  state_->cool_all();
-  for (const NodeRef& node : state_->hot_nodes()) {
+Result<store::SealedUpper> ViewState::seal() {
+  const std::unique_lock lock(names);
+  cool_all();
+  for (const NodeRef& node : hot_nodes()) {
     const std::lock_guard live_lock(node->inode->live_mutex);
-    node->inode->row.live.data_generation = state_->upper->generation();
+    node->inode->row.live.data_generation = upper->generation();
     node->inode->is_dirty = true;
   }
-  SATCHEL_TRY(state_->flush_all());
-  store::SealedUpper sealed;
-  const UpperBase base = state_->upper->base();
-  sealed.base_root = base.root;
-  sealed.base_version = base.version;
+  SATCHEL_TRY(flush_all());
+  store::SealedUpper result;
+  const UpperBase from = upper->base();
+  result.base_root = from.root;
+  result.base_version = from.version;
   SealedPlaces places;
-  SATCHEL_TRY(Sealer(*state_->upper, sealed, places).run());
-  SATCHEL_ASSIGN(sealed.generation, state_->upper->end_generation());
-  places.generation = sealed.generation;
-  state_->sealed = std::move(places);
+  SATCHEL_TRY(Sealer(*upper, result, places).run());
+  SATCHEL_ASSIGN(result.generation, upper->end_generation());
+  places.generation = result.generation;
+  sealed = std::move(places);
+  return result;
+}
+
+Result<store::SealedUpper> View::seal() {
+  SATCHEL_TRY(state_->require_writable());
+  auto sealed = state_->seal();
+  state_->settle();  // what was pinned meanwhile, and of what was hot
   return sealed;
 }
 

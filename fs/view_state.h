@@ -280,10 +280,11 @@ struct ViewState {
 
   // Rows that are behind memory. `names` is held exclusively.
   Result<void> flush(const std::vector<NodeRef>& nodes) const;
-  /// The bytes of a node without a name go, unless somebody knows it. No lock is needed: nothing
-  /// leads to it.
+  /// The bytes of a node without a name go, unless somebody knows it. No lock is needed: no name
+  /// leads to it, and who finds it in the table (all()) settles afterwards.
   Result<void> remove_if_unknown(Node& nameless) const;
   Result<void> flush_all();
+  Result<store::SealedUpper> seal();
   /// For the end: files without a name have lived on in their descriptors until now.
   Result<void> remove_unstored_bytes();
   void put_live_row(store::MetadataBatch& batch, Inode& inode) const;

@@ -85,8 +85,8 @@ class MetadataDb {
   Result<void> sync();
 
   enum class Walk : std::uint8_t { kContinue, kStop };
-  /// Visits keys from `begin` (inclusive) that start with `prefix`, ascending, as of the call. The
-  /// row cache keeps what was visited.
+  /// Visits keys from `begin` (inclusive) that start with `prefix`, ascending, as of the call. In
+  /// a family that is cached the row cache keeps them, unless something is written meanwhile.
   Result<void> scan(
       Family family, std::string_view prefix, std::string_view begin,
       const std::function<Walk(std::string_view key, std::string_view value)>& visit) const;

@@ -10,12 +10,12 @@ namespace satchel::store {
 namespace {
 
 constexpr std::size_t kRowBytesMax = 512;
-constexpr std::size_t kBytesOfARow = 128;  // what a slot adds to key and value
+constexpr std::size_t kUsualRowBytes = 256;  // with what a slot adds to key and value
 
 }  // namespace
 
 RowCache::RowCache(std::size_t bytes_max)
-    : sets_(std::max<std::size_t>(1, bytes_max / (kRowBytesMax + kBytesOfARow) / kSlots / kShards)),
+    : sets_(std::max<std::size_t>(1, bytes_max / kUsualRowBytes / kSlots / kShards)),
       keeps_(bytes_max > 0) {
   for (auto& shard : shards_) *shard.lock() = Shard(sets_);
 }

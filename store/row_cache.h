@@ -22,11 +22,12 @@ namespace satchel::store {
 /// while a write was under way is not kept. Thread-safe.
 class RowCache {
  public:
-  /// `bytes_max`: of keys and values, each counted with what a slot adds. 0: keeps nothing.
+  /// `bytes_max`: roughly what it takes when it is full of rows of the usual length. 0: keeps
+  /// nothing.
   explicit RowCache(std::size_t bytes_max);
 
   using Value = std::optional<std::string>;  ///< empty: there is no such row
-  /// Says which writes a reader has seen; for the key that it was made for.
+  /// Says which writes a reader has seen; for what it was made for, a key or a scan.
   using Ticket = std::uint64_t;
 
   /// What is known of `key`; else empty, and `ticket` is for keep().

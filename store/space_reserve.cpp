@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 
 #include "base/file_io.h"
 
@@ -19,9 +20,19 @@ constexpr std::uint64_t kShareOfFilesystem = 64;
 constexpr std::uint64_t kParts = 4;     // it is given back in
 constexpr std::uint64_t kRoomPart = 2;  // a half of it has to be free beside it
 
+/// Numbers of users are those of the system: this is no user namespace of a container.
+bool is_in_first_user_namespace() {
+  std::uint64_t first = 0;
+  std::uint64_t outside = 0;
+  std::uint64_t count = 0;
+  std::ifstream map("/proc/self/uid_map");
+  return map >> first >> outside >> count && first == 0 && outside == 0 && count == UINT32_MAX;
+}
+
 /// Whether this process may write into what a filesystem keeps back from most. The user root
 /// without the capability, as in a container, may or may not: that is the filesystem's affair.
 bool may_use_all_blocks() {
+  if (!is_in_first_user_namespace()) return false;
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
   if (::syscall(SYS_capget, &header, data.data()) != 0) return false;

@@ -5,6 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <thread>
+
 #include "base/file_io.h"
 #include "test/support/temp_dir.h"
 
@@ -128,6 +133,34 @@ TEST_SUITE("fs/upper") {
     CHECK(upper->list_positions(5, 9, 10).value().front().name == "b");
     CHECK(upper->find_place(*RelativePath::parse("x/y")).value() == std::optional<UpperId>(5));
     CHECK(upper->find_place(*RelativePath::parse("x")).value() == std::nullopt);
+  }
+
+  TEST_CASE("a block copy that is removed while it is completed leaves no record") {
+    constexpr UpperId kId = 5;
+    constexpr std::uint64_t kRegions = 64;
+    for (int round = 0; round < 10; ++round) {
+      const TempDir directory;
+      auto upper = open(directory);
+      write_bytes(*upper, kId, "x");
+      const store::ContentId content{.digest = {}, .size = kRegions * kRegionBytes};
+      const auto map = std::make_shared<BlockMap>(content, content.size);
+      store::MetadataBatch batch;
+      Upper::put_block_map(batch, kId, *map);
+      REQUIRE(upper->write(batch));
+      upper->add_block_map(kId, map);
+      std::atomic<std::uint64_t> completed = 0;
+      std::thread completer([&] {
+        for (std::uint64_t region = 0; region < kRegions; ++region, ++completed) {
+          const std::lock_guard turn(map->write_mutex());
+          CHECK(upper->own_blocks(kId, *map, region * kRegionBlocks, region * kRegionBlocks));
+        }
+      });
+      while (completed < kRegions / 4) std::this_thread::yield();
+      CHECK(upper->remove_bytes(kId));
+      completer.join();
+      upper.reset();
+      open(directory);
+    }
   }
 
   TEST_CASE("a second opener is refused") {
