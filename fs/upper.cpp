@@ -112,12 +112,14 @@ Result<std::unique_ptr<Upper>> Upper::open(const HostPath& directory, const Uppe
 
 Result<std::unique_ptr<Upper>> Upper::open(const HostPath& directory, const FindBase& initial,
                                            const Log& log) {
-  SATCHEL_ASSIGN(MetadataDb db, MetadataDb::open(directory / "meta",
-                                                 {.families = {"dentries", "positions", "inodes",
-                                                               "places", "state", "blocks"},
-                                                  .row_cache_bytes = kRowCacheBytes,
-                                                  .row_cache_families = {kDentries, kInodes},
-                                                  .reserve_bytes_max = kReserveBytesMax}));
+  SATCHEL_ASSIGN(MetadataDb db,
+                 MetadataDb::open(
+                     directory / "meta",
+                     {.families = {"dentries", "positions", "inodes", "places", "state", "blocks"},
+                      .row_cache_bytes = kRowCacheBytes,
+                      .row_cache_families = {kDentries, kInodes},
+                      .grouped_families = {kDentries, kPositions, kInodes},
+                      .reserve_bytes_max = kReserveBytesMax}));
   const HostPath files_path = directory / "upper";
   if (::mkdir(files_path.c_str(), 0700) != 0 && errno != EEXIST) {
     return file_error(files_path.text, "make the folder of changed files");

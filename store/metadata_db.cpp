@@ -4,6 +4,8 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/memtablerep.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <sys/file.h>
@@ -30,6 +32,9 @@ constexpr int kBackgroundJobsMax = 2;
 constexpr std::size_t kInfoLogBytesMax = 1U << 20U;
 constexpr std::size_t kInfoLogsMax = 2;
 constexpr double kBloomBitsPerKey = 10;
+/// Of the rows of one family that are still in memory: 8 bytes each.
+constexpr std::size_t kGroupBuckets = 1U << 14U;
+constexpr std::int32_t kGroupHeightMax = 12;  // of the skip list of one of them
 constexpr std::ptrdiff_t kIdleLogsMax = 8;
 constexpr std::size_t kOperationOverheadBytes = 16;  // in RocksDB's form of a batch
 /// Held by flock(2) while open. RocksDB's own LOCK would do, but it says who lost only in prose.
@@ -80,6 +85,8 @@ rocksdb::DBOptions to_database_options(const MetadataDbOptions& options) {
   database.keep_log_file_num = kInfoLogsMax;
   database.stats_dump_period_sec = 0;
   database.stats_persist_period_sec = 0;
+  // Rows in memory that are found by a hash have one writer.
+  database.allow_concurrent_memtable_write = options.grouped_families.empty();
   return database;
 }
 
@@ -93,6 +100,12 @@ rocksdb::ColumnFamilyOptions to_family_options(const MetadataDbOptions& options)
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   family.write_buffer_size = options.write_buffer_bytes;
   family.compression = rocksdb::CompressionType::kLZ4Compression;
+  return family;
+}
+
+rocksdb::ColumnFamilyOptions grouped(rocksdb::ColumnFamilyOptions family) {
+  family.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(kGroupBytes));
+  family.memtable_factory.reset(rocksdb::NewHashSkipListRepFactory(kGroupBuckets, kGroupHeightMax));
   return family;
 }
 
@@ -162,7 +175,8 @@ void MetadataBatch::clear() {
 }
 
 struct MetadataDb::State {
-  explicit State(const MetadataDbOptions& options) : rows(options.row_cache_bytes) {
+  explicit State(const MetadataDbOptions& options)
+      : rows(options.row_cache_bytes), grouped_families(options.grouped_families) {
     for (const Family family : options.row_cache_families) {
       if (family >= is_cached.size()) is_cached.resize(family + 1);
       is_cached[family] = options.row_cache_bytes > 0;
@@ -196,6 +210,7 @@ struct MetadataDb::State {
 
   RowCache rows;
   std::vector<bool> is_cached;  ///< by family
+  const std::vector<Family> grouped_families;
   HostPath directory;
   UniqueFd owner;
   std::unique_ptr<rocksdb::DB> database;
@@ -225,6 +240,9 @@ rocksdb::Status MetadataDb::State::open(const MetadataDbOptions& options) {
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   descriptors.reserve(names.size());
   for (const std::string& name : names) descriptors.emplace_back(name, family_options);
+  for (const Family family : options.grouped_families) {
+    descriptors[family].options = grouped(family_options);
+  }
   reserve.make_room();
   rocksdb::DB* opened = nullptr;
   rocksdb::Status status =
@@ -417,6 +435,7 @@ Result<void> MetadataDb::scan(
   const rocksdb::Slice upper_bound = to_slice(end);
   rocksdb::ReadOptions options;
   if (!end.empty()) options.iterate_upper_bound = &upper_bound;
+  options.total_order_seek = prefix.size() < kGroupBytes;
   const auto ticket = state_->keeps(family) ? state_->rows.begin_scan() : std::nullopt;
   const std::unique_ptr<rocksdb::Iterator> at(
       state_->database->NewIterator(options, state_->handle(family)));

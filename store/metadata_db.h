@@ -30,6 +30,10 @@ enum class SpaceUse : std::uint8_t {
 /// Index into the list of families given to open().
 using Family = std::uint32_t;
 
+/// How long the first part of a key is that says which group it belongs to, where families have
+/// groups. No key of such a family is shorter.
+inline constexpr std::size_t kGroupBytes = 8;
+
 /// Changes that become visible together or not at all. A value; not thread-safe.
 class MetadataBatch {
  public:
@@ -56,7 +60,10 @@ struct MetadataDbOptions {
   std::size_t write_buffer_bytes = 8U << 20U;  ///< of all families together
   std::size_t row_cache_bytes = 0;             ///< see store/row_cache.h
   std::vector<Family> row_cache_families{};    ///< whose rows get() need not search for
-  std::uint64_t reserve_bytes_max = 0;         ///< see store/space_reserve.h
+  /// Families whose keys are grouped by their first kGroupBytes, and scanned within a group: what
+  /// was written lately is found by a hash of the group, so that a write searches that alone.
+  std::vector<Family> grouped_families{};
+  std::uint64_t reserve_bytes_max = 0;  ///< see store/space_reserve.h
   /// open() returns while RocksDB still reads its files; what is wrong with them is told by the
   /// first call that needs them.
   bool opens_in_background = false;
