@@ -178,13 +178,15 @@ Result<ViewState::Readable> ViewState::readable_bytes(FileHandle& handle) {
     }
   }
   std::shared_ptr<Inode> inode;
+  std::shared_ptr<const UniqueFd> fd;
   {
     const std::shared_lock lock(names);
     inode = handle.node().inode;
     if (!inode) return Readable{.own = {}, .content = handle.content};
     if (!inode->row.has_own_bytes()) return Readable{.own = {}, .content = *inode->row.content};
+    // Before a base switch takes them away, or a new file gets their number.
+    SATCHEL_ASSIGN(fd, bytes_of(*inode));
   }
-  SATCHEL_ASSIGN(auto fd, bytes_of(*inode));
   const std::lock_guard lock(handle.mutex);
   handle.inode = inode;
   handle.bytes = fd;

@@ -233,6 +233,7 @@ void InodeTable::attach(Node& node, std::shared_ptr<Inode> inode) {
 void InodeTable::detach_to_base(Node& node, Node& parent, std::string_view name,
                                 const store::LocatedEntry& located) {
   const std::lock_guard lock(mutex_);
+  leave_base_index(node);
   if (node.inode) by_upper_.erase(node.inode->id);
   node.inode.reset();
   node.base.reset();
@@ -255,6 +256,8 @@ void InodeTable::orphan(Node& node, std::shared_ptr<Inode> inode) {
   node.inode = std::move(inode);
   node.base.reset();
   node.is_removed = true;
+  node.is_outdated = true;
+  if (!node.is_directory()) set_parent(node, nullptr, {});
   if (index_ != nullptr) index_->remove(node.id, node.file_id);
 }
 

@@ -64,6 +64,8 @@ struct Node {
   store::Kind kind = store::Kind::kFile;
   bool is_linked = false;   ///< base entry with several names: found by file id
   bool is_removed = false;  ///< has no name any more
+  /// A base switch has given its names to others: who comes by one of them has to look it up again.
+  bool is_outdated = false;
   std::uint32_t pins = 0;
   std::uint64_t lookups = 0;
   Node* parent = nullptr;  ///< pinned by this node
@@ -152,11 +154,11 @@ class InodeTable {
 
   /// (names) `node` was a base entry and has `inode` from now on.
   void attach(Node& node, std::shared_ptr<Inode> inode);
-  /// (names) `node` has lost its row and is the base entry `name` of `parent` again.
+  /// (names) `node` has lost its row, or its place, and is the base entry `name` of `parent` now.
   void detach_to_base(Node& node, Node& parent, std::string_view name,
                       const store::LocatedEntry& located);
   /// (names) No name leads to `node` any more; who knows it goes on with `inode`. The next look-up
-  /// of what it was makes another node.
+  /// of what it was makes another node, and who opens or changes this one by a name is sent there.
   void orphan(Node& node, std::shared_ptr<Inode> inode);
   /// (names) The names of the changed file `node` lead to a new node from now on.
   NodeRef supersede(Node& node);

@@ -29,7 +29,8 @@ Result<OpenModes::Mode> OpenModes::open(NodeId node, const std::optional<Backing
   Open first{.files = 1, .source = {}, .backing = {}};
   if (wanted && passes()) {
     SATCHEL_ASSIGN(const auto opened, file());
-    if (const auto backing = register_file(*wanted, opened->get())) {
+    const auto backing = opened ? register_file(*wanted, opened->get()) : std::nullopt;
+    if (backing) {
       first.source = wanted;
       first.backing = *backing;
     }

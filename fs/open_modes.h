@@ -43,8 +43,8 @@ class OpenModes {
   [[nodiscard]] bool passes() const { return registry_ != nullptr; }
 
   /// Counts one more open file of `node`, which is about to read and write `wanted`, or has to be
-  /// served if that is empty. `file` is called if `wanted` has to be registered. Errors: those of
-  /// `file`.
+  /// served if that is empty. `file` is called if `wanted` has to be registered; what it has null
+  /// for is served. Errors: those of `file`.
   Result<Mode> open(NodeId node, const std::optional<BackingSource>& wanted, const OpenFile& file);
   /// One open file less.
   void close(NodeId node);

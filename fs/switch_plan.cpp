@@ -141,6 +141,7 @@ class Planner {
     SATCHEL_TRY(merge_attributes(row, *file.in_snapshot, *file.in_next));
     if (row.kind == store::Kind::kFile && is_known) {
       if (row.has_own_bytes()) plan_.adopted.emplace_back(id, *content);
+      if (file.in_next->content != *content) plan_.renewed[id];
       row.content = file.in_next->content;
       row.live.size = row.content->size;
       row.live.blocks = (row.content->size + 511) / 512;
@@ -290,6 +291,8 @@ class Planner {
       if (is_new(name.dentry.child)) {
         plan_.made.push_back({.id = name.dentry.child, .parent = directory.id, .name = name.name});
       }
+      const auto renewed = plan_.renewed.find(name.dentry.child);
+      if (renewed != plan_.renewed.end()) renewed->second.emplace_back(directory.id, name.name);
     }
     if (directory.is_kept) {
       Upper::put_row(plan_.batch, directory.id, directory.row);

@@ -53,6 +53,8 @@ struct SwitchPlan {
     std::string name;
   };
   std::vector<Made> made;
+  /// Of those, files that hold something else from now on: their names, by directory.
+  std::map<UpperId, std::vector<std::pair<UpperId, std::string>>> renewed;
   /// Rows that became entries of the base; parents before what is in them.
   struct Dropped {
     UpperId id = 0;

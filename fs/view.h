@@ -296,6 +296,7 @@ class View final : public store::LiveUpper {
 
  private:
   explicit View(std::unique_ptr<ViewState> state);
+  Result<void> sync_opened(HandleId opened, int flags);
   std::unique_ptr<ViewState> state_;
 };
 

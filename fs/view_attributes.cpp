@@ -154,6 +154,8 @@ Result<NodeStat> View::set_attributes(NodeId id, std::optional<HandleId> handle,
       node = state_->table.pin(file->node());
     } else {
       SATCHEL_ASSIGN(node, state_->require(id));
+      // Nobody would see it: the kernel looks the name up again.
+      if (node->is_outdated) return errno_answer(ESTALE);
     }
     SATCHEL_TRY(state_->check_change(*node));
   }

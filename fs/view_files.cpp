@@ -75,15 +75,18 @@ Result<void> View::sync_file(HandleId id, bool data_only) {
   SATCHEL_ASSIGN(const auto handle, state_->handles.file(id));
   if (!state_->upper) return {};
   std::shared_ptr<Inode> inode;
+  std::shared_ptr<const UniqueFd> fd;
   bool has_bytes = false;
   {
     const std::shared_lock lock(state_->names);
     inode = handle->node().inode;
     if (!inode) return {};  // the base is durable
     has_bytes = inode->row.has_own_bytes();
+    if (has_bytes) {
+      SATCHEL_ASSIGN(fd, state_->bytes_of(*inode));
+    }
   }
   if (has_bytes) {
-    SATCHEL_ASSIGN(const auto fd, state_->bytes_of(*inode));
     // The row holds size and times, so the file's own need not be exact.
     SATCHEL_ASSIGN(const Step step, fault_point("upper.sync_file"));
     const int result = step == Step::kLeaveOut ? 0 : ::fdatasync(fd->get());

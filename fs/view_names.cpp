@@ -196,6 +196,7 @@ Result<NodeReply> View::link(NodeId id, NodeId new_parent, const Name& new_name)
   SATCHEL_TRY(state_->require_writable());
   const std::unique_lock lock(state_->names);
   SATCHEL_ASSIGN(NodeRef node, state_->require(id));
+  if (node->is_outdated) return errno_answer(ESTALE);  // the kernel looks the name up again
   SATCHEL_ASSIGN(const NodeRef directory, state_->require_directory(new_parent));
   if (directory->is_removed) return errno_answer(ENOENT);
   SATCHEL_ASSIGN(const auto existing, state_->find_child(*directory, new_name));

@@ -70,8 +70,8 @@ class Opening {
  private:
   Result<NodeRef> find_node() {
     SATCHEL_ASSIGN(NodeRef node, view_.require(id_));
-    // Another node answers for it: the kernel has to look the name up again.
-    if (node->id != id_) return errno_answer(ESTALE);
+    // Another node answers for it, or has its names: the kernel has to look the name up again.
+    if (node->id != id_ || node->is_outdated) return errno_answer(ESTALE);
     return node;
   }
 
@@ -89,7 +89,8 @@ class Opening {
     // to be fetched for it, which the first write may never ask for.
     const bool is_here = content_file_ || size <= kSmallContentBytes ||
                          size >= view_.context.block_copy_bytes;  // nothing is fetched
-    if (!is_here) return {};
+    // What the kernel reads by itself cannot be written by requests beside that.
+    if (!is_here && !view_.modes.is_passed(id_)) return {};
     SATCHEL_TRY(view_.own_bytes(*node_, ViewState::CopyUp::kContent));
     return {};
   }
@@ -103,10 +104,11 @@ class Opening {
     }
     // Before the first write the node of a passed content is replaced, and an NFS handle with it.
     const bool is_exported = view_.context.nodes != nullptr;
-    if (handle_->is_writable() || !content_file_ || is_exported) return std::nullopt;
+    if (handle_->is_writable() || is_exported) return std::nullopt;
     return bytes_->content;
   }
 
+  /// Null: they are not here, or too few for it to pay.
   Result<std::shared_ptr<const UniqueFd>> file_to_register() {
     if (!bytes_->are_own) return content_file_;
     // O_PATH: a descriptor that counts as no writer (view_hot.cpp).
@@ -185,6 +187,7 @@ Result<void> ViewState::replace_node(NodeId id) {
     const std::unique_lock lock(names);
     SATCHEL_ASSIGN(const NodeRef node, require(id));
     if (node->id != id) return {};  // another thread was faster
+    if (!node->inode) return {};    // it is the base's again: the next try finds it so
     table.supersede(*node);
   }
   if (KernelNotifier* const to = notifier.load()) to->forget_attributes(id);
@@ -196,9 +199,21 @@ Result<OpenReply> View::open_file(NodeId id, int flags) {
     SATCHEL_TRY(state_->require_writable());
     const std::shared_lock lock(state_->names);
     SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
+    if (node->is_outdated) return errno_answer(ESTALE);
     SATCHEL_TRY(state_->check_change(*node));
   }
-  return state_->open_node(id, flags);
+  SATCHEL_ASSIGN(auto opened, state_->open_node(id, flags));
+  SATCHEL_TRY(sync_opened(opened.handle, flags));
+  return opened;
+}
+
+// Of bytes that the kernel writes by itself it keeps the promise of O_SYNC by itself, but what
+// leads to them is ours to make durable.
+Result<void> View::sync_opened(HandleId opened, int flags) {
+  if ((flags & O_DSYNC) == 0 || (flags & O_ACCMODE) == O_RDONLY) return {};
+  auto synced = sync_file(opened, /*data_only=*/false);
+  if (!synced) release(opened);
+  return synced;
 }
 
 Result<View::Created> View::create(NodeId parent, const Name& name, mode_t mode, int flags,
@@ -229,6 +244,11 @@ Result<View::Created> View::create(NodeId parent, const Name& name, mode_t mode,
     SATCHEL_ASSIGN(created.node, state_->reply_with(state_->table.pin(*node)));
   }
   auto opened = state_->open_node(created.node.node, flags, /*is_known=*/!is_new);
+  if (opened) {
+    if (auto synced = sync_opened(opened->handle, flags); !synced) {
+      opened = std::move(synced).error();
+    }
+  }
   if (!opened) {
     forget(created.node.node, 1);
     return std::move(opened).error();

@@ -62,8 +62,9 @@ Result<void> ViewState::keep_bytes(Inode& inode) {
 Result<void> ViewState::leave_scratch(Change& change, UpperId id) {
   const NodeRef node = table.find_upper(id);
   if (node) {
+    // A row that is merely looked at must not count as changed.
+    if (!node->inode->row.is_scratch) return {};
     SATCHEL_ASSIGN(Change::Edit * edit, change.edit(*node));
-    if (!edit->row.is_scratch) return {};
     SATCHEL_TRY(keep_bytes(*node->inode));
     edit->row.is_scratch = false;
     return {};

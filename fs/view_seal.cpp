@@ -121,7 +121,8 @@ Error no_such_row() {
 Result<store::SealedUpper> ViewState::seal() {
   const std::unique_lock lock(names);
   cool_all();
-  for (const NodeRef& node : hot_nodes()) {
+  const std::vector<NodeRef> written = hot_nodes();
+  for (const NodeRef& node : written) {
     const std::lock_guard live_lock(node->inode->live_mutex);
     node->inode->row.live.data_generation = upper->generation();
     node->inode->is_dirty = true;
@@ -134,6 +135,13 @@ Result<store::SealedUpper> ViewState::seal() {
   SealedPlaces places;
   SATCHEL_TRY(Sealer(*upper, result, places).run());
   SATCHEL_ASSIGN(result.generation, upper->end_generation());
+  // What cooled while the rows were read may be older there than its bytes: it has changed since.
+  for (const NodeRef& node : written) {
+    const std::lock_guard live_lock(node->inode->live_mutex);
+    if (node->inode->is_hot) continue;
+    node->inode->row.live.data_generation = upper->generation();
+    node->inode->is_dirty = true;
+  }
   places.generation = result.generation;
   sealed = std::move(places);
   return result;

@@ -20,11 +20,16 @@ struct ChangedPath {
   std::optional<store::Entry> first, second;
 };
 
-/// Who knows the first entry may go on as if it were the second.
-bool is_same_inode(const store::Entry& first, const store::Entry& second) {
+/// Apart from attributes.
+bool is_same_file(const store::Entry& first, const store::Entry& second) {
   return first.kind == second.kind && first.content == second.content &&
-         first.target == second.target && first.device == second.device &&
-         first.linked == second.linked && first.file_id == second.file_id;
+         first.target == second.target && first.device == second.device;
+}
+
+/// Who knows the first entry may go on as if it were the second, in the same place.
+bool is_same_inode(const store::Entry& first, const store::Entry& second) {
+  return is_same_file(first, second) && first.linked == second.linked &&
+         first.file_id == second.file_id;
 }
 
 class Switcher {
@@ -64,7 +69,8 @@ class Switcher {
     if (view_.sealed.generation != change_.generation) {
       return Error{.code = ESTALE, .message = "the upper was sealed anew, or never, since"};
     }
-    SATCHEL_TRY(view_.flush_all());
+    // Who may be writing is asked before the rows are written: what is closed meanwhile counts as
+    // written still, and what is cooled is in its row then.
     std::set<UpperId> written;
     const auto files = view_.handles.files();
     for (const auto& file : files) {
@@ -72,6 +78,7 @@ class Switcher {
     }
     view_.cool_all();
     for (const NodeRef& node : view_.hot_nodes()) written.insert(node->inode->id);
+    SATCHEL_TRY(view_.flush_all());
     SATCHEL_ASSIGN(SwitchPlan plan, plan_switch({.upper = *view_.upper,
                                                  .old_base = *view_.base,
                                                  .snapshot = *snapshot_,
@@ -103,7 +110,14 @@ class Switcher {
     view_.sealed = {};
     follow_made(plan);
     for (const auto& [id, content] : plan.adopted) adopted_ids_.insert(id);
-    for (const auto& [id, row] : plan.kept) follow_kept(id, row, files);
+    for (const auto& [id, row] : plan.kept) {
+      if (plan.renewed.contains(id)) continue;
+      follow_kept(id, row, files);
+    }
+    for (const auto& [id, row] : plan.kept) {
+      const auto renewed = plan.renewed.find(id);
+      if (renewed != plan.renewed.end()) follow_renewed(id, renewed->second, files);
+    }
     for (const SwitchPlan::Dropped& dropped : plan.dropped) follow_dropped(dropped, files);
     // What is in a removed directory before the directory: the way to it leads through it.
     for (auto changed = changed_.rbegin(); changed != changed_.rend(); ++changed) {
@@ -176,19 +190,47 @@ class Switcher {
     const NodeRef node = view_.table.find_upper(id);
     if (!node) return;
     const std::shared_ptr<Inode> inode = node->inode;
-    std::unique_lock lock(inode->live_mutex);
-    if (inode->row == row) return;
-    inodes_.insert(node->id);
-    if (!adopted_ids_.contains(id) && inode->row.content == row.content) {
-      const LiveFields live = inode->is_dirty ? inode->row.live : row.live;
-      inode->row = row;
-      inode->row.live = live;
-      inode->base_epoch = 0;
-      return;
+    {
+      const std::lock_guard lock(inode->live_mutex);
+      if (inode->row == row) return;
+      inodes_.insert(node->id);
+      if (!adopted_ids_.contains(id)) {
+        const LiveFields live = inode->is_dirty ? inode->row.live : row.live;
+        inode->row = row;
+        inode->row.live = live;
+        inode->base_epoch = 0;
+        return;
+      }
     }
-    // Other bytes: who has the old ones open keeps them, under a node that has no name any more.
-    InodeRow old_row = inode->row;
-    lock.unlock();
+    // The same bytes, which are a content of the base from now on: whatever has the old inode in
+    // hand looks for the new one before it changes them, and the names lead where they led.
+    retire(*inode, *row.content, files);
+    auto renewed = std::make_shared<Inode>(id, row);
+    {
+      const std::lock_guard lock(inode->live_mutex);
+      renewed->row.live.atime = inode->row.live.atime;
+      renewed->is_dirty = renewed->row.live != row.live;
+    }
+    view_.table.attach(*node, std::move(renewed));
+  }
+
+  /// Other bytes: who has the old ones open keeps them, under a node that has no name any more.
+  void follow_renewed(UpperId id, const std::vector<std::pair<UpperId, std::string>>& names,
+                      const std::vector<std::shared_ptr<FileHandle>>& files) {
+    const NodeRef node = view_.table.find_upper(id);
+    if (!node) return;
+    inodes_.insert(node->id);
+    for (const auto& [directory, name] : names) {
+      if (const NodeRef parent = view_.table.find_upper(directory)) {
+        entries_.insert({parent->id, name});
+      }
+    }
+    const std::shared_ptr<Inode> inode = node->inode;
+    InodeRow old_row;
+    {
+      const std::lock_guard lock(inode->live_mutex);
+      old_row = inode->row;
+    }
     old_row.names = 0;
     old_row.content = content_before(id, old_row);
     retire(*inode, *old_row.content, files);
@@ -214,6 +256,7 @@ class Switcher {
         inode.is_dirty = true;  // its bytes go when nobody has it open any more
       }
       view_.table.mark_removed(*node);
+      node->is_outdated = true;
       return;
     }
     if (dropped.kind == store::Kind::kFile && !adopted_ids_.contains(dropped.id)) {
@@ -224,19 +267,53 @@ class Switcher {
   /// The node goes on as the entry that its row has become.
   bool become_base(Node& node, const SwitchPlan::Dropped& dropped,
                    const std::vector<std::shared_ptr<FileHandle>>& files) {
-    if (!dropped.next || dropped.next->kind != dropped.kind) return false;
-    const auto located = next_->locate(dropped.path);
-    if (!located || !*located) return false;
     if (dropped.kind == store::Kind::kDirectory) {
+      if (!dropped.next || !dropped.next->is_directory()) return false;
+      const auto located = next_->locate(dropped.path);
+      if (!located || !*located) return false;
       view_.table.detach_to_base(node, *node.parent, node.name, **located);
       return true;
     }
-    if (!dropped.snapshot || !is_same_inode(*dropped.snapshot, *dropped.next)) return false;
-    const auto parent = view_.show_base_directory(dropped.path.parent());
-    if (!parent || !*parent) return false;
-    if (dropped.kind == store::Kind::kFile) retire(*node.inode, dropped.next->content, files);
-    view_.table.detach_to_base(node, **parent, dropped.path.name().text(), **located);
+    if (!dropped.snapshot) return false;
+    const auto place = find_again(*dropped.snapshot, node.file_id, dropped.path);
+    if (!place) return false;
+    if (dropped.kind == store::Kind::kFile) {
+      retire(*node.inode, place->located.entry.content, files);
+    }
+    stand_in(node, *place);
     return true;
+  }
+
+  /// Where the view shows an entry of the next base.
+  struct BasePlace {
+    NodeRef parent;
+    std::string name;
+    store::LocatedEntry located;
+  };
+
+  /// The file that was `before` as the next base has it: at `path`, or under another of its names.
+  std::optional<BasePlace> find_again(const store::Entry& before, const store::FileId& file_id,
+                                      const RelativePath& path) {
+    std::vector<RelativePath> paths{path};
+    if (before.linked) {
+      const auto links = next_->links(file_id);
+      if (links) paths.insert(paths.end(), links->begin(), links->end());
+    }
+    for (const RelativePath& candidate : paths) {
+      auto parent = view_.show_base_directory(candidate.parent());
+      if (!parent || !*parent) continue;
+      const auto child = view_.find_child(**parent, candidate.name());
+      if (!child || !*child || !(*child)->base) continue;
+      const store::LocatedEntry& located = *(*child)->base;
+      if (located.file_id != file_id || !is_same_file(before, located.entry)) continue;
+      return BasePlace{
+          .parent = *std::move(parent), .name = candidate.name().text(), .located = located};
+    }
+    return std::nullopt;
+  }
+
+  void stand_in(Node& node, const BasePlace& place) {
+    view_.table.detach_to_base(node, *place.parent, place.name, place.located);
   }
 
   void orphan(Node& node, InodeRow row) {
@@ -270,6 +347,12 @@ class Switcher {
     if (changed.path.is_root()) return;
     if (const NodeRef parent = known_node(changed.path.parent())) {
       entries_.insert({parent->id, changed.path.name().text()});
+      inodes_.insert(parent->id);  // else a listing that the kernel keeps may lack the name
+    }
+    if (changed.second && changed.second->linked) {
+      // One name more, or less, for all of them.
+      const NodeRef linked = view_.table.find_linked(*changed.second->file_id);
+      if (linked) inodes_.insert(linked->id);
     }
     if (!changed.first) return;
     NodeRef node = changed.first->linked ? view_.table.find_linked(*changed.first->file_id)
@@ -277,6 +360,13 @@ class Switcher {
     if (!node || node->inode) return;
     inodes_.insert(node->id);
     if (changed.second && is_same_inode(*changed.first, *changed.second)) return;
+    if (!node->is_directory()) {
+      // It may have other names, by which it is in use.
+      if (const auto place = find_again(*changed.first, node->file_id, changed.path)) {
+        stand_in(*node, *place);
+        return;
+      }
+    }
     auto row = row_of_entry(*snapshot_, {.entry = *changed.first, .file_id = node->file_id});
     if (!row) return;  // its pages are gone: the node answers ESTALE
     row->names = 0;

@@ -326,6 +326,13 @@ Result<NodeReply> Workspace::find(const std::string& path) {
   return NodeReply{.node = node, .stat = stat};
 }
 
+NodeId Workspace::hold(const std::string& path) {
+  Forgetter forgetter(*view_);
+  const auto parent = forgetter.walk_to_parent(path);
+  SATCHEL_ASSERT(parent.has_value());
+  return view_->lookup(*parent, RelativePath::parse(path)->name()).value().node;
+}
+
 NodeStat Workspace::stat(const std::string& path) {
   const auto found = find(path);
   SATCHEL_ASSERT(found.has_value());

@@ -124,6 +124,8 @@ class Workspace final : public Side {
 
   Result<NodeReply> find(const std::string& path);
   Result<NodeReply> find_parent(const std::string& path, std::string& name);
+  /// The node of a path, which the kernel remembers from now on.
+  NodeId hold(const std::string& path);
   NodeStat stat(const std::string& path);
   std::string read(const std::string& path);
   std::vector<std::string> names(const std::string& path);

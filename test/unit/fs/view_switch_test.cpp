@@ -257,6 +257,96 @@ TEST_SUITE("fs/view: base switch") {
     }
   }
 
+  // The kernel remembers names for a day. A row that stayed because of its attributes or names was
+  // given a new node, and writes by a name that the kernel knew went to the old one and were lost.
+  TEST_CASE_FIXTURE(TwoSides,
+                    "a change of attributes or names after the seal leads nobody astray") {
+    CHECK(workspace->write("file", 0, "CLIENT") == 0);
+    CHECK(workspace->write("dir/b", 0, "CLIENT") == 0);
+    CHECK(workspace->write("dir/sub/c", 0, "CLIENT") == 0);
+    const auto file = workspace->hold("file");
+    const auto linked = workspace->hold("dir/b");
+    const auto moved = workspace->hold("dir/sub/c");
+    auto sealed = workspace->seal();
+    CHECK(workspace->change_mode("file", 0600) == 0);
+    CHECK(workspace->link("dir/b", "second") == 0);
+    CHECK(workspace->rename("dir/sub", "dir/elsewhere", 0) == 0);
+    REQUIRE(view().switch_base(sealed).has_value());
+    CHECK(workspace->contents().adopted() == 3);
+    for (const NodeId node : {file, linked, moved}) {
+      CHECK(view().get_attributes(node)->nlink == (node == linked ? 2 : 1));
+      const auto open = view().open_file(node, O_WRONLY);
+      REQUIRE(open.has_value());
+      CHECK(view().write(open->handle, 0, as_bytes("LATER!"), false, false).has_value());
+      view().release(open->handle);
+    }
+    workspace->reopen();
+    CHECK(workspace->read("file") == "LATER!t of file\n");
+    CHECK(workspace->stat("file").mode == (S_IFREG | 0600));
+    CHECK(workspace->read("second") == "LATER!t of dir/b\n");
+    CHECK(workspace->read("dir/elsewhere/c") == "LATER!t of dir/sub/c\n");
+  }
+
+  TEST_CASE_FIXTURE(TwoSides, "a directory that moves changes nothing of the files in it") {
+    CHECK(workspace->write("dir/b", 0, "CLIENT") == 0);
+    const auto known = workspace->hold("dir/b");
+    auto sealed = workspace->seal();
+    CHECK(workspace->rename("dir", "moved", 0) == 0);
+    REQUIRE(view().switch_base(sealed).has_value());
+    CHECK(sealed_node(view().seal().value(), "moved/b") == nullptr);
+    CHECK(view().get_attributes(known)->nlink == 1);
+  }
+
+  TEST_CASE_FIXTURE(TwoSides, "a file with other bytes is looked up anew by each of its names") {
+    const auto file = workspace->hold("file");
+    (void)workspace->hold("dir");
+    auto sealed = workspace->seal();
+    CHECK(workspace->link("file", "dir/second") == 0);
+    CHECK(workspace->change_mode("file", 0600) == 0);
+    server.write("file", 0, "SERVER");
+    pull(std::move(sealed));
+    CHECK(was_told_of("file"));
+    CHECK(was_told_of("second"));
+    // Until the kernel has heard of it, it may come by the old node.
+    CHECK(view().open_file(file, O_WRONLY).error().code == ESTALE);
+    AttributeChange change;
+    change.mode = 0640;
+    CHECK(view().set_attributes(file, std::nullopt, change, {}).error().code == ESTALE);
+    CHECK(view().link(file, kRootNode, Name::checked("third")).error().code == ESTALE);
+    CHECK(workspace->read("dir/second") == "SERVERt of file\n");
+  }
+
+  // One of its names went, and with it the node that the others led to.
+  TEST_CASE_FIXTURE(TwoSides, "a file that loses one of its names elsewhere keeps the others") {
+    const auto file = workspace->hold("dir/a");
+    SUBCASE("as an entry of the base") {}
+    SUBCASE("as a change that becomes one") {
+      CHECK(workspace->write("a3", 0, "CLIENT") == 0);
+      server.write("a3", 0, "CLIENT");
+    }
+    server.unlink("dir/a");
+    pull();
+    CHECK(view().get_attributes(file)->nlink == 2);
+    const auto open = view().open_file(file, O_WRONLY);
+    REQUIRE(open.has_value());
+    CHECK(view().write(open->handle, 0, as_bytes("LATER!"), false, false).has_value());
+    view().release(open->handle);
+    workspace->reopen();
+    CHECK(workspace->read("a3").substr(0, 6) == "LATER!");
+    CHECK(workspace->read("dir/sub/a2").substr(0, 6) == "LATER!");
+  }
+
+  TEST_CASE_FIXTURE(TwoSides, "the kernel hears of names that others gained or brought back") {
+    const auto file = workspace->hold("dir/a");
+    const auto directory = workspace->hold("dir");
+    server.link("dir/a", "dir/a4");
+    pull();
+    const auto& told = workspace->notifier().inodes;
+    CHECK(std::find(told.begin(), told.end(), file) != told.end());
+    CHECK(std::find(told.begin(), told.end(), directory) != told.end());
+    CHECK(view().get_attributes(file)->nlink == 4);
+  }
+
   TEST_CASE_FIXTURE(TwoSides, "a switch to a seal that is not the last one is refused") {
     const auto first = workspace->seal();
     const auto second = workspace->seal();
