@@ -1,8 +1,13 @@
 #include "fs/fuse_caller.h"
 
+#include <fmt/format.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <string>
 #include <vector>
 
 #include "fs/fuse_reply.h"
@@ -27,11 +32,36 @@ bool is_in_group(fuse_req_t req, gid_t gid) {
   }
 }
 
+// In a user namespace of its own a capability says nothing of our files.
+bool shares_user_namespace(pid_t thread) {
+  struct stat its {};
+  struct stat ours {};
+  return ::stat(fmt::format("/proc/{}/ns/user", thread).c_str(), &its) == 0 &&
+         ::stat("/proc/self/ns/user", &ours) == 0 && its.st_ino == ours.st_ino;
+}
+
+bool has_capability(pid_t thread, unsigned capability) {
+  constexpr std::string_view kEffective = "CapEff:\t";
+  std::ifstream status(fmt::format("/proc/{}/status", thread));
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with(kEffective)) continue;
+    const auto all = std::strtoull(line.c_str() + kEffective.size(), nullptr, 16);
+    return (all >> capability & 1U) != 0;
+  }
+  return false;
+}
+
 }  // namespace
 
 Caller caller_of(fuse_req_t req) {
   const fuse_ctx* const context = fuse_req_ctx(req);
   return {.uid = context->uid, .gid = context->gid, .pid = context->pid, .umask = context->umask};
+}
+
+bool is_administrator(fuse_req_t req) {
+  const fuse_ctx* const context = fuse_req_ctx(req);
+  if (context->uid == 0) return true;
+  return has_capability(context->pid, CAP_SYS_ADMIN) && shares_user_namespace(context->pid);
 }
 
 Result<void> drop_lone_sgid(fuse_req_t req, NodeId node, std::optional<HandleId> handle) {

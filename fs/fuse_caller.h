@@ -10,6 +10,11 @@ namespace satchel::fs {
 
 Caller caller_of(fuse_req_t req);
 
+/// Root, or with CAP_SYS_ADMIN where we are: then "trusted." xattrs are shown. Reads /proc for all
+/// but root, who counts in any case: overlayfs asks as root for anybody, and /proc would tell of
+/// that one.
+bool is_administrator(fuse_req_t req);
+
 // libfuse tells since 3.18.3 whether the kernel wants suid and sgid gone, which it decides by
 // CAP_FSETID. Without that, everybody but root loses them: too often is safe.
 template <typename Info>

@@ -25,6 +25,7 @@ constexpr unsigned kCongestion = 48;
 constexpr std::chrono::milliseconds kForgetsGather{5};
 constexpr std::size_t kForgetsAtOnce = 1024;  ///< they hold up all changes of names
 constexpr const char* kAccessAcl = "system.posix_acl_access";
+constexpr const char* kTrusted = "trusted.";
 
 View& view(fuse_req_t req) {
   return served(req).view;
@@ -225,6 +226,8 @@ Result<RenameMode> to_rename_mode(unsigned flags) {
     case RENAME_EXCHANGE:
       return RenameMode::kExchange;
     case RENAME_WHITEOUT:
+    // With the two directories locked, the kernel has seen that the new name is free.
+    case RENAME_WHITEOUT | RENAME_NOREPLACE:
       return RenameMode::kWhiteout;
     default:
       return Error{.code = EINVAL};
@@ -389,6 +392,8 @@ Result<XattrMode> to_xattr_mode(int flags) {
       return XattrMode::kCreate;
     case XATTR_REPLACE:
       return XattrMode::kReplace;
+    case XATTR_CREATE | XATTR_REPLACE:
+      return XattrMode::kNever;
     default:
       return Error{.code = EINVAL};
   }
@@ -413,7 +418,11 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char* name, std::size_t s
 
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, std::size_t size) {
   answer(req, "listxattr", [&]() -> Result<XattrReply> {
-    SATCHEL_ASSIGN(const auto names, view(req).list_xattrs(node_of(ino)));
+    SATCHEL_ASSIGN(auto names, view(req).list_xattrs(node_of(ino)));
+    const auto is_trusted = [](const std::string& name) { return name.starts_with(kTrusted); };
+    if (std::ranges::any_of(names, is_trusted) && !is_administrator(req)) {
+      std::erase_if(names, is_trusted);
+    }
     std::string list;
     for (const std::string& name : names) list.append(name).push_back('\0');
     return XattrReply{std::move(list), size};

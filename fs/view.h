@@ -80,7 +80,8 @@ struct AttributeChange {
 };
 
 enum class RenameMode : std::uint8_t { kReplace, kNoReplace, kExchange, kWhiteout };
-enum class XattrMode : std::uint8_t { kAny, kCreate, kReplace };
+/// kNever: both of setxattr(2)'s flags at once, so that it fails either way.
+enum class XattrMode : std::uint8_t { kAny, kCreate, kReplace, kNever };
 enum class FallocateMode : std::uint8_t {
   kAllocate,
   kKeepSize,

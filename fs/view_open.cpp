@@ -268,7 +268,7 @@ Result<View::Created> View::create_unnamed(NodeId parent, mode_t mode, int flags
   {
     const std::unique_lock lock(state_->names);
     SATCHEL_ASSIGN(const NodeRef directory, state_->require_directory(parent));
-    if (directory->is_removed) return errno_answer(ENOENT);
+    if (directory->is_removed) return errno_answer(EPERM);  // no ENOENT: as on ext4
     SATCHEL_ASSIGN(InodeRow row, state_->new_row(*directory, store::Kind::kFile, mode, caller,
                                                  state_->context.clock.now()));
     row.names = 0;

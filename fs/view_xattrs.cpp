@@ -24,12 +24,17 @@ Result<store::Xattrs> xattrs_of(ViewState& view, Node& node) {
   return view.base->xattrs(located.entry);
 }
 
+bool is_acl(std::string_view name) {
+  return name == kAccessAclXattr || name == kDefaultAclXattr;
+}
+
 Result<void> check_name(std::string_view name) {
   if (name.empty() || name.size() > kNameBytesMax) return errno_answer(ERANGE);
   for (const std::string_view prefix : {"user.", "trusted.", "security."}) {
-    if (name.starts_with(prefix) && name.size() > prefix.size()) return {};
+    if (name == prefix) return errno_answer(EINVAL);
+    if (name.starts_with(prefix)) return {};
   }
-  if (name == kAccessAclXattr || name == kDefaultAclXattr) return {};
+  if (is_acl(name)) return {};
   return errno_answer(EOPNOTSUPP);
 }
 
@@ -84,8 +89,11 @@ Result<std::string> View::get_xattr(NodeId id, const std::string& name) {
   SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
   SATCHEL_ASSIGN(auto xattrs, xattrs_of(*state_, *node));
   const auto found = xattrs.find(name);
-  // ls(1) asks for a label at each name of a filesystem that could have one.
-  if (found == xattrs.end()) return errno_answer(name == kLabel ? EOPNOTSUPP : ENODATA);
+  if (found == xattrs.end()) {
+    SATCHEL_TRY(check_name(name));
+    // ls(1) asks for a label at each name of a filesystem that could have one.
+    return errno_answer(name == kLabel ? EOPNOTSUPP : ENODATA);
+  }
   return std::move(found->second);
 }
 
@@ -109,12 +117,14 @@ Result<void> View::set_xattr(NodeId id, const std::string& name, std::string_vie
   SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
   SATCHEL_TRY(state_->check_change(*node));
   SATCHEL_ASSIGN(const auto existing, xattrs_of(*state_, *node));
-  if (mode == XattrMode::kCreate && existing.contains(name)) return errno_answer(EEXIST);
-  if (mode == XattrMode::kReplace && !existing.contains(name)) return errno_answer(ENODATA);
+  const bool is_new = mode == XattrMode::kCreate || mode == XattrMode::kNever;
+  if (is_new && existing.contains(name)) return errno_answer(EEXIST);
+  const bool is_old = mode == XattrMode::kReplace || mode == XattrMode::kNever;
+  if (is_old && !existing.contains(name)) return errno_answer(ENODATA);
   Change change(*state_);
   change.takes_space();
   SATCHEL_ASSIGN(Change::Edit * edit, change.edit(*node));
-  if (name == kAccessAclXattr || name == kDefaultAclXattr) {
+  if (is_acl(name)) {
     SATCHEL_TRY(set_acl(edit->row, name, value));
   } else {
     edit->row.xattrs[name] = value;
@@ -135,7 +145,11 @@ Result<void> View::remove_xattr(NodeId id, const std::string& name) {
   SATCHEL_ASSIGN(const NodeRef node, state_->require(id));
   SATCHEL_TRY(state_->check_change(*node));
   SATCHEL_ASSIGN(const auto existing, xattrs_of(*state_, *node));
-  if (!existing.contains(name)) return errno_answer(ENODATA);
+  if (!existing.contains(name)) {
+    // An ACL that says no more than the mode is as good as none, so to remove it is no fault.
+    if (is_acl(name)) return {};
+    return errno_answer(ENODATA);
+  }
   Change change(*state_);
   SATCHEL_ASSIGN(Change::Edit * edit, change.edit(*node));
   edit->row.xattrs.erase(name);

@@ -1,13 +1,17 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <string>
+#include <vector>
 
 #include "test/mount/fixture.h"
 #include "test/support/skip.h"
@@ -34,6 +38,18 @@ void saw_times(Place& place, const char* name, bool with_atime) {
   }
   place.saw("mtime",
             std::to_string(stat.st_mtim.tv_sec) + "." + std::to_string(stat.st_mtim.tv_nsec));
+}
+
+void saw_xattr_names(Place& place, const char* name) {
+  std::array<char, 1024> list{};
+  const long size = ::listxattr(place.path(name).c_str(), list.data(), list.size());
+  std::vector<std::string> names;
+  for (long at = 0; at < size; at += static_cast<long>(names.back().size()) + 1) {
+    names.emplace_back(list.data() + at);
+  }
+  std::ranges::sort(names);
+  for (const std::string& found : names) place.saw("listed", found);
+  place.did("list", size);
 }
 
 int flags_of(int fd) {
@@ -154,6 +170,65 @@ TEST_SUITE("mount/attributes") {
     fixture.unmount();
     fixture.mount();
     fixture.compare_trees();
+  }
+
+  // What is not there was ENODATA whatever it was called, and both flags at once were EINVAL.
+  TEST_CASE("an xattr that cannot be or is not there fails as on a disk") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture(make_base);
+    fixture.mount();
+    fixture.on_both([](Place& place) {
+      const std::string file = place.path("file");
+      std::array<char, 8> value{};
+      for (const char* const name : {"user.", "trusted.", "security.", "system.", "foo", "foo.bar",
+                                     "system.foo", "user.none", "trusted.none", "security.none"}) {
+        place.did(name, ::getxattr(file.c_str(), name, value.data(), value.size()));
+        place.did("remove", ::removexattr(file.c_str(), name));
+      }
+      for (const char* const name : {"user.", "trusted.", "system.", "foo", "foo.bar"}) {
+        place.did(name, ::setxattr(file.c_str(), name, "x", 1, 0));
+      }
+      constexpr int kBoth = XATTR_CREATE | XATTR_REPLACE;
+      place.did("both, absent", ::setxattr(file.c_str(), "user.none", "x", 1, kBoth));
+      place.did("both, there", ::setxattr(file.c_str(), "user.base", "x", 1, kBoth));
+    });
+    fixture.compare_trees();
+  }
+
+  // Removing an ACL that is not there, or setting an empty one, was ENODATA: setfacl(1) and
+  // programs that copy files do so without looking first.
+  TEST_CASE("a file without an ACL can lose it") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture(make_base);
+    fixture.mount();
+    fixture.on_both([](Place& place) {
+      const std::array<char, 4> empty{2, 0, 0, 0};  // the version alone
+      for (const char* const acl : {"system.posix_acl_access", "system.posix_acl_default"}) {
+        for (const char* const name : {"file", "dir"}) {
+          const std::string path = place.path(name);
+          place.did("remove", ::removexattr(path.c_str(), acl));
+          place.did("empty", ::setxattr(path.c_str(), acl, empty.data(), empty.size(), 0));
+          place.did("get", ::getxattr(path.c_str(), acl, nullptr, 0));
+          place.stat(name);
+        }
+      }
+    });
+  }
+
+  // They were listed to everybody, though nobody else may read them: rsync -X fails at such a name.
+  TEST_CASE("trusted xattrs are listed to administrators alone") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture(make_base);
+    fixture.mount();
+    fixture.on_both([](Place& place) {
+      place.did("trusted", ::setxattr(place.path("file").c_str(), "trusted.t", "t", 1, 0));
+      saw_xattr_names(place, "file");
+      as_user(place, 1000, 1000, {}, [](Place& mine) { saw_xattr_names(mine, "file"); });
+      // Another user, with root's capabilities.
+      (void)::setfsuid(1000);
+      saw_xattr_names(place, "file");
+      (void)::setfsuid(0);
+    });
   }
 
   TEST_CASE("inode numbers stay over remounts and differ between files") {

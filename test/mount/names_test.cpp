@@ -100,6 +100,12 @@ TEST_SUITE("mount/names") {
       place.write("gone", "gone", O_WRONLY | O_CREAT);
       place.did("whiteout", rename_with(place, "gone", "there", RENAME_WHITEOUT));
       place.stat("gone");
+      // Was EINVAL.
+      constexpr unsigned kBoth = RENAME_WHITEOUT | RENAME_NOREPLACE;
+      place.did("whiteout over", rename_with(place, "there", "file", kBoth));
+      place.did("whiteout new", rename_with(place, "there", "new", kBoth));
+      place.stat("there");
+      place.did("back", rename(place, "new", "there"));
       place.did("flags", rename_with(place, "there", "gone", RENAME_EXCHANGE | RENAME_NOREPLACE));
       place.did("renamed directory again", rename(place, "file", "etc/again"));
       place.write("etc/again/deep/new", "new", O_WRONLY | O_CREAT);
@@ -197,6 +203,22 @@ TEST_SUITE("mount/names") {
       place.read("etc/named");
     });
     fixture.compare_trees();
+  }
+
+  // O_TMPFILE in it was ENOENT, which an ext4 keeps for names.
+  TEST_CASE("nothing is made in a directory that was removed") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture(make_base);
+    fixture.mount();
+    fixture.on_both([](Place& place) {
+      const UniqueFd in(::open(place.path("empty").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      place.did("rmdir", ::rmdir(place.path("empty").c_str()));
+      const UniqueFd unnamed(::openat(in.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0644));
+      place.did("tmpfile", unnamed.get());
+      const UniqueFd named(::openat(in.get(), "name", O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+      place.did("file", named.get());
+      place.did("mkdir", ::mkdirat(in.get(), "name", 0755));
+    });
   }
 }
 
