@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -336,6 +337,11 @@ Result<ControlFields> ControlClient::call(const ControlRequest& request, millise
   }
 }
 
+Result<void> ControlClient::kill() {
+  if (::syscall(SYS_pidfd_send_signal, process_fd_.get(), SIGKILL, nullptr, 0) == 0) return {};
+  return errno_error({}, "kill the mount's process");
+}
+
 Result<void> ControlClient::wait_for_end(milliseconds deadline) {
   if (!process_fd_.valid()) return {};  // it had ended when we connected
   SATCHEL_ASSIGN(const bool ended, wait_readable(process_fd_.get(), deadline));
@@ -343,9 +349,10 @@ Result<void> ControlClient::wait_for_end(milliseconds deadline) {
   return Error{.code = ETIMEDOUT,
                .sat = Sat::kTimeout,
                .message = fmt::format("process {} did not end in time", process_),
-               .hint =
-                   "it may wait in the kernel for a repository whose server hangs: see to that "
-                   "server, or abort its mount"};
+               .hint = fmt::format(
+                   "`kill -9 {}` ends it, unless it waits in the kernel for a repository whose "
+                   "server hangs: see to that server, or abort its mount",
+                   process_)};
 }
 
 namespace {

@@ -71,6 +71,8 @@ class ControlClient {
   Result<ControlFields> call(const ControlRequest& request, std::chrono::milliseconds silence);
   /// The process on the other side.
   [[nodiscard]] pid_t process() const { return process_; }
+  /// SIGKILL, for a process that does not do what it is asked. Errors: ESRCH, EPERM.
+  Result<void> kill();
   /// Returns once that process has ended. Errors: ETIMEDOUT/kTimeout.
   Result<void> wait_for_end(std::chrono::milliseconds deadline);
 

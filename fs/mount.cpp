@@ -11,6 +11,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdarg>
 #include <thread>
@@ -39,6 +40,7 @@ constexpr milliseconds kBusyPoll{20};
 // repository end by their own deadline.
 constexpr milliseconds kReleaseGrace{2'000};
 constexpr milliseconds kRequestGrace{45'000};
+constexpr milliseconds kAnswerDeadline{10'000};
 constexpr int kStaleMountsMax = 16;
 constexpr unsigned kRingRequestsAll = 64;  // each holds a buffer of 1 MiB
 constexpr unsigned kRingDepthMax = 8;
@@ -487,6 +489,20 @@ Result<void> detach_patiently(const HostPath& mount_point, DetachMode mode) {
   }
 }
 
+/// Without its mount nobody would find a process that is stopped, and it would keep the store.
+Result<void> require_answer(const MountedFilesystem& mounted, ControlClient& process,
+                            milliseconds silence) {
+  const auto answer = process.call({.verb = "ping", .fields = {}}, silence);
+  // Any other error is an answer too, or the end of the process.
+  if (answer || answer.error().code != ETIMEDOUT) return {};
+  return Error{
+      .code = ETIMEDOUT,
+      .sat = Sat::kTimeout,
+      .message = fmt::format("process {} does not answer, so the mount stays", process.process()),
+      .path = mounted.mount_point.text,
+      .hint = "`satchel umount --abort` ends it: what was fsynced is safe"};
+}
+
 Result<void> take_away_at(const MountedFilesystem& mounted, UnmountMode mode,
                           std::optional<ControlClient>& process) {
   const bool is_clean = mode == UnmountMode::kClean && process;
@@ -495,14 +511,14 @@ Result<void> take_away_at(const MountedFilesystem& mounted, UnmountMode mode,
   if (detached) {
     if (mode == UnmountMode::kLazy && process) {
       // Else it would serve for as long as a program has something open.
-      (void)process->call({.verb = "stop", .fields = {}}, std::chrono::seconds(10));
+      (void)process->call({.verb = "stop", .fields = {}}, kAnswerDeadline);
     }
     return {};
   }
   const int code = detached.error().code;
   if (code == EINVAL) return {};  // it went meanwhile
   if (code != EPERM || !process) return unmount_error(mounted, code);
-  SATCHEL_TRY(process->call({.verb = "stop", .fields = {}}, std::chrono::seconds(10)));
+  SATCHEL_TRY(process->call({.verb = "stop", .fields = {}}, kAnswerDeadline));
   return {};
 }
 
@@ -516,9 +532,13 @@ Result<void> unmount(const HostPath& mount_point, const HostPath& runtime_direct
     if (auto client = ControlClient::connect(*socket)) process.emplace(std::move(*client));
   }
   if (mode == UnmountMode::kAbort) {
-    // It ends without an answer; one that cannot even do that is cut off by the kernel.
+    // It ends without an answer; one that cannot even do that is cut off by the kernel and killed.
     if (process) (void)process->call({.verb = "abort", .fields = {}}, std::chrono::seconds(2));
     (void)abort_connection(mounted.device);
+    if (process) (void)process->kill();
+  } else if (process) {
+    SATCHEL_TRY(
+        require_answer(mounted, *process, std::min<milliseconds>(deadline, kAnswerDeadline)));
   }
   const auto still = find_satchel_mount(mount_point);
   if (still && still->device == mounted.device) {

@@ -83,11 +83,12 @@ class Mount {
 enum class UnmountMode : std::uint8_t {
   kClean,  ///< refused with EBUSY while programs use it
   kLazy,   ///< gone from the tree of files at once; programs that use it lose it
-  kAbort,  ///< as Mount::abort(), whatever state its process is in
+  kAbort,  ///< as Mount::abort(); a process that cannot even do that is killed
 };
 
 /// Unmounts and waits until the mount's process has ended, so that its store is free. A mount
-/// without a process is taken away in any mode. Errors: kNotAMount, EBUSY/kMountPoint, EPERM,
+/// without a process is taken away in any mode; one whose process does not answer stays, but for
+/// kAbort, so that it can be aborted later. Errors: kNotAMount, EBUSY/kMountPoint, EPERM,
 /// ETIMEDOUT/kTimeout.
 Result<void> unmount(const HostPath& mount_point, const HostPath& runtime_directory,
                      UnmountMode mode, std::chrono::milliseconds deadline);

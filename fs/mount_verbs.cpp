@@ -60,6 +60,7 @@ std::map<std::string, ControlServer::Handler> mount_verbs(const ControlledMount&
          SATCHEL_TRY(mount.view.sync_all());
          return ControlFields{};
        }},
+      {"ping", [](const ControlRequest&) -> Result<ControlFields> { return ControlFields{}; }},
       {"stop",
        [mount](const ControlRequest&) -> Result<ControlFields> {
          mount.mount.stop();

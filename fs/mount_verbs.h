@@ -23,8 +23,8 @@ struct ControlledMount {
   std::function<Result<ControlFields>()> more_status;
 };
 
-/// Handlers of `status`, `sync`, `flush`, `stop` and `abort`. None touches the mount through the
-/// kernel.
+/// Handlers of `status`, `sync`, `flush`, `ping`, `stop` and `abort`. None touches the mount
+/// through the kernel.
 std::map<std::string, ControlServer::Handler> mount_verbs(const ControlledMount& mount);
 
 }  // namespace satchel::fs

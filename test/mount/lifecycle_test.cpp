@@ -226,6 +226,34 @@ TEST_SUITE("mount/lifecycle") {
     fixture.mount();
   }
 
+  // An unmount took the mount away though its process was stopped. `umount --abort` then found no
+  // mount, and the process kept the store.
+  TEST_CASE("a mount whose process does not answer stays until it is aborted") {
+    SATCHEL_NEEDS_MOUNT();
+    MountFixture fixture(make_base);
+    fixture.mount();
+    Place(fixture.folder("mnt").text).write("new", "bytes", O_WRONLY | O_CREAT);
+    const auto pid = static_cast<pid_t>(fixture.status_number("pid"));
+    REQUIRE(::kill(pid, SIGSTOP) == 0);
+    for (const auto mode : {fs::UnmountMode::kClean, fs::UnmountMode::kLazy}) {
+      const auto refused = fs::unmount(fixture.folder("mnt"), fixture.folder("run"), mode,
+                                       std::chrono::milliseconds(500));
+      REQUIRE(!refused);
+      CHECK(refused.error().sat == Sat::kTimeout);
+      CHECK(refused.error().message.find(std::to_string(pid)) != std::string::npos);
+      CHECK(fs::find_satchel_mount(fixture.folder("mnt")));
+    }
+    const auto aborted = fs::unmount(fixture.folder("mnt"), fixture.folder("run"),
+                                     fs::UnmountMode::kAbort, std::chrono::seconds(20));
+    CHECK_MESSAGE(aborted, to_text(aborted.error()));
+    CHECK(!fs::find_satchel_mount(fixture.folder("mnt")));
+    REQUIRE(::waitpid(pid, nullptr, 0) == pid);
+    fixture.mount();
+    std::string bytes;
+    std::getline(std::ifstream(fixture.mnt("new")), bytes);
+    CHECK(bytes == "bytes");
+  }
+
   TEST_CASE("wrong mount points and stores are refused with their own error") {
     SATCHEL_NEEDS_MOUNT();
     MountFixture fixture(make_base);
