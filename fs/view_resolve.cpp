@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "fs/deadline_pool.h"
+#include "fs/interruption.h"
 #include "fs/view_state.h"
 
 namespace satchel::fs {
 namespace {
 
 constexpr std::size_t kEmptyCheckBatch = 256;
+constexpr std::chrono::milliseconds kInterruptionPoll{100};
 
 }  // namespace
 
@@ -25,6 +28,26 @@ void CopyUpQueue::enter(NodeId node) {
   std::unique_lock lock(mutex_);
   left_.wait(lock, [&] { return !copying_.contains(node); });
   copying_.insert(node);
+}
+
+Result<void> CopyUpQueue::enter(NodeId node, std::chrono::milliseconds deadline) {
+  const auto start = std::chrono::steady_clock::now();
+  std::unique_lock lock(mutex_);
+  while (copying_.contains(node)) {
+    const auto waited = std::chrono::steady_clock::now() - start;
+    if (waited >= deadline) {
+      return Error{.code = ETIMEDOUT,
+                   .sat = Sat::kTimeout,
+                   .message = "the file is still being copied for somebody else",
+                   .hint = "check the connection to the repository"};
+    }
+    if (waited >= DeadlinePool::kInterruptedMin && InterruptionScope::is_interrupted()) {
+      return errno_answer(EINTR);
+    }
+    left_.wait_for(lock, kInterruptionPoll);
+  }
+  copying_.insert(node);
+  return {};
 }
 
 void CopyUpQueue::leave(NodeId node) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -51,6 +52,9 @@ class CopyUpQueue {
  public:
   /// Waits until no one else copies `node`.
   void enter(NodeId node);
+  /// The same, no longer than `deadline`. Errors, and then leave() is not to be called: EINTR (see
+  /// fs/interruption.h), ETIMEDOUT/kTimeout.
+  Result<void> enter(NodeId node, std::chrono::milliseconds deadline);
   void leave(NodeId node);
 
  private:
