@@ -44,10 +44,14 @@ std::vector<BlockMap::Run> BlockMap::runs(std::uint64_t offset, std::uint64_t le
     const std::uint64_t stop = std::min(end, (block + 1) * kCopyBlockBytes);
     const bool is_own = owns_locked(block);
     if (runs.empty() || runs.back().is_own != is_own) {
-      runs.push_back({.offset = offset, .length = 0, .is_own = is_own});
+      runs.push_back({.offset = offset, .length = 0, .is_own = is_own, .shown = 0});
     }
     runs.back().length += stop - offset;
     offset = stop;
+  }
+  for (Run& run : runs) {
+    if (run.is_own || run.offset >= shown_bytes_) continue;
+    run.shown = std::min(run.length, shown_bytes_ - run.offset);
   }
   return runs;
 }

@@ -33,6 +33,7 @@ class BlockMap {
     std::uint64_t offset = 0;
     std::uint64_t length = 0;
     bool is_own = false;
+    std::uint64_t shown = 0;  ///< if it is not: bytes of the content; zeros follow
   };
 
   BlockMap(const store::ContentId& content, std::uint64_t shown_bytes)
@@ -41,7 +42,7 @@ class BlockMap {
   [[nodiscard]] const store::ContentId& content() const { return content_; }
   [[nodiscard]] std::uint64_t shown_bytes() const;
   [[nodiscard]] bool owns(std::uint64_t block) const;
-  /// [offset, offset + length), cut where the owner changes.
+  /// [offset, offset + length), cut where the owner changes; all as of one moment.
   [[nodiscard]] std::vector<Run> runs(std::uint64_t offset, std::uint64_t length) const;
   /// Blocks not its own of which a write to [offset, offset + length) would leave shown bytes: at
   /// most the first and the last.

@@ -29,20 +29,18 @@ std::uint64_t next_data(int fd, std::uint64_t offset) {
   return errno == ENXIO ? kOffsetMax : offset;
 }
 
-/// What `map` shows at `offset`; zeros where that has ended.
-Result<void> read_shown(ContentSource& contents, const BlockMap& map, std::uint64_t offset,
-                        std::span<std::byte> out) {
-  const std::uint64_t shown = map.shown_bytes();
-  const std::size_t wanted =
-      offset < shown ? std::min<std::uint64_t>(out.size(), shown - offset) : 0;
+/// `shown` bytes of `content` at `offset`, and zeros for the rest of `out`. A map may end at any
+/// moment, so how much it showed is asked once, together with which blocks it did not own.
+Result<void> read_shown(ContentSource& contents, const store::ContentId& content,
+                        std::uint64_t offset, std::span<std::byte> out, std::uint64_t shown) {
   std::size_t done = 0;
-  while (done < wanted) {
+  while (done < shown) {
     SATCHEL_ASSIGN(const std::size_t count,
-                   contents.read(map.content(), offset + done, out.subspan(done, wanted - done)));
+                   contents.read(content, offset + done, out.subspan(done, shown - done)));
     if (count == 0) return Error{.code = EBADMSG, .sat = Sat::kCorrupted};
     done += count;
   }
-  std::ranges::fill(out.subspan(wanted), std::byte{});
+  std::ranges::fill(out.subspan(shown), std::byte{});
   return {};
 }
 
@@ -91,7 +89,7 @@ Result<std::size_t> ViewState::read_shared(const Bytes& own, BlockMap& map, std:
   for (const BlockMap::Run& run : map.runs(offset, out.size())) {
     const auto piece = out.subspan(run.offset - offset, run.length);
     if (!run.is_own) {
-      SATCHEL_TRY(read_shown(context.contents, map, run.offset, piece));
+      SATCHEL_TRY(read_shown(context.contents, map.content(), run.offset, piece, run.shown));
       continue;
     }
     SATCHEL_ASSIGN(const std::size_t count, pread_all(own.fd->get(), piece, run.offset));
@@ -134,8 +132,10 @@ Result<ViewState::WriteTurn> ViewState::take_turn_to_write(const Bytes& own, Wri
 
 Result<void> ViewState::fill(UpperId id, int fd, BlockMap& map, std::uint64_t offset,
                              std::size_t length, Zeros zeros) {
-  std::vector<std::byte> bytes(length);
-  SATCHEL_TRY(read_shown(context.contents, map, offset, bytes));
+  const std::uint64_t shown = map.shown_bytes();
+  if (offset >= shown) return {};
+  std::vector<std::byte> bytes(std::min<std::uint64_t>(length, shown - offset));
+  SATCHEL_TRY(read_shown(context.contents, map.content(), offset, bytes, bytes.size()));
   const std::lock_guard turn(map.write_mutex());
   return put_shown(*upper, id, fd, map, offset, bytes, zeros);
 }

@@ -41,6 +41,15 @@ TEST_SUITE("fs/block_map") {
     CHECK(map.runs(5, 0).empty());
   }
 
+  TEST_CASE("a run tells how much of it is shown") {
+    BlockMap map(content_of(10 * kBlock), 2 * kBlock + 100);
+    own(map, 0, 0);
+    const auto runs = map.runs(0, 10 * kBlock);
+    REQUIRE(text_of(runs) == "own 0+4096;shown 4096+8192;own 12288+28672;");
+    CHECK(runs[1].shown == kBlock + 100);
+    CHECK(map.runs(2 * kBlock + 100, 50).at(0).shown == 0);
+  }
+
   TEST_CASE("what lies beyond the shown bytes is the file's own") {
     BlockMap map(content_of(10 * kBlock), 2 * kBlock + 1);
     CHECK_FALSE(map.owns(2));

@@ -181,6 +181,25 @@ TEST_SUITE("fs/view: block copies") {
     CHECK(file.workspace->stat("large").mtime == mtime);
   }
 
+  // A read asked the map which blocks were the base's, and then, for each run of them, how much was
+  // shown. A copy that was completed in between showed nothing any more, and the rest of the read
+  // was zeros.
+  TEST_CASE("a read that began before a copy became whole gives its bytes") {
+    Large file;
+    for (std::size_t block = 1; block < 40; block += 2) {
+      file.write(block * kBlock, std::string(kBlock, 'x'));
+    }
+    View& view = file.workspace->view();
+    const auto sealed = view.seal();
+    REQUIRE(sealed.has_value());
+    bool is_whole = false;
+    file.workspace->contents().at_next_read(
+        [&] { is_whole = view.read(sealed->nodes.back().id).has_value(); });
+    file.check();
+    CHECK(is_whole);
+    CHECK(file.allocated() >= kSize - 2 * kBlock);
+  }
+
   TEST_CASE("a hole is made in a file that is whole") {
     Large file;
     const auto found = file.workspace->view().lookup(kRootNode, Name::checked("large"));

@@ -12,6 +12,7 @@
 #include <ostream>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "base/fault_point.h"
 #include "base/file_io.h"
@@ -131,6 +132,7 @@ std::size_t MemoryContents::adopted() const {
 
 Result<std::size_t> MemoryContents::read(const store::ContentId& id, std::uint64_t offset,
                                          std::span<std::byte> out) {
+  if (const auto action = std::exchange(at_next_read_, {})) action();
   const std::string bytes = get(id);
   if (offset >= bytes.size()) return std::size_t{0};
   const std::size_t count = std::min(out.size(), bytes.size() - offset);

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <functional>
 #include <iosfwd>
 #include <map>
 #include <memory>
@@ -28,6 +29,8 @@ class MemoryContents final : public ContentSource {
   [[nodiscard]] std::size_t adopted() const;
   /// Every content is whole on this device; else none is.
   void keep_as_files() { are_files_ = true; }
+  /// Runs `action` once, in the middle of the next read().
+  void at_next_read(std::function<void()> action) { at_next_read_ = std::move(action); }
 
   Result<std::size_t> read(const store::ContentId& id, std::uint64_t offset,
                            std::span<std::byte> out) override;
@@ -40,6 +43,7 @@ class MemoryContents final : public ContentSource {
   std::map<store::ContentId, std::string> bytes_;
   std::size_t adopted_ = 0;
   bool are_files_ = false;
+  std::function<void()> at_next_read_;
 };
 
 /// Everything travels, but for what lies below /local; /deny is refused.
