@@ -30,6 +30,24 @@ class CopyUpTurn {
   NodeId node_;
 };
 
+/// New bytes that no row refers to: they go again, unless a row does in the end.
+class NewBytes {
+ public:
+  NewBytes(Upper& upper, UpperId id) : upper_(upper), id_(id) {}
+  ~NewBytes() {
+    // Whatever error led here counts; what cannot be removed is an orphan, found at open.
+    if (!is_kept_) (void)upper_.remove_bytes(id_);
+  }
+  NewBytes(const NewBytes&) = delete;
+  NewBytes& operator=(const NewBytes&) = delete;
+  void keep() { is_kept_ = true; }
+
+ private:
+  Upper& upper_;
+  UpperId id_;
+  bool is_kept_ = false;
+};
+
 /// What a file holds now.
 struct Holding {
   std::shared_ptr<Inode> inode;  ///< null: an entry of the base
@@ -113,22 +131,18 @@ Result<std::shared_ptr<Inode>> ViewState::own_bytes(Node& asked, CopyUp what) {
       SATCHEL_ASSIGN(id, upper->next_number());
     }
     const auto place = holding.is_scratch ? Upper::Place::kScratch : Upper::Place::kUpper;
+    std::unique_lock lock(names, std::defer_lock);  // held until new bytes have gone again
     SATCHEL_ASSIGN(const UniqueFd fd, upper->create_bytes(id, place));
+    NewBytes bytes(*upper, id);
     const bool copies = what == CopyUp::kContent && !holding.content.is_empty();
     std::shared_ptr<BlockMap> shared_blocks;
     if (copies) {
       keep_core();
-      auto filled = fill_new(*this, holding, id, fd.get());
-      if (!filled) {
-        (void)upper->remove_bytes(id);  // the error that counts is the copy's
-        return std::move(filled).error();
-      }
-      shared_blocks = *std::move(filled);
+      SATCHEL_ASSIGN(shared_blocks, fill_new(*this, holding, id, fd.get()));
     }
-    const std::unique_lock lock(names);
+    lock.lock();
     if (node.inode != holding.inode || (node.inode && node.inode->row.content != holding.content)) {
-      (void)upper->remove_bytes(id);  // it changed while it was copied: look again
-      continue;
+      continue;  // it changed while it was copied: look again
     }
     Change change(*this);
     if (!node.inode) change.number_next(id);
@@ -142,6 +156,7 @@ Result<std::shared_ptr<Inode>> ViewState::own_bytes(Node& asked, CopyUp what) {
     }
     SATCHEL_TRY(fault_point("upper.copy_up"));
     SATCHEL_TRY(change.commit());
+    bytes.keep();
     return node.inode;
   }
 }

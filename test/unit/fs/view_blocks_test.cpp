@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/fault_point.h"
 #include "test/unit/fs/view_fixture.h"
 
 namespace satchel::fs::test {
@@ -215,6 +216,26 @@ TEST_SUITE("fs/view: block copies") {
     file.workspace->view().forget(found->node, 1);
     file.workspace->reopen(/*crash=*/true);
     file.check();
+  }
+
+  // A copy of 20 MB whose row found no space any more stayed in upper/ until the next unclean stop,
+  // and each further try left another one.
+  TEST_CASE("a copy whose row cannot be written leaves nothing behind") {
+    for (const std::uint64_t block_copy_bytes : {std::uint64_t{1} << 20U, UINT64_MAX}) {
+      CAPTURE(block_copy_bytes);
+      Large file;
+      file.workspace->copy_blocks_from(block_copy_bytes);
+      file.workspace->reopen();
+      REQUIRE(set_fault_point("upper.copy_up:1:eio").has_value());
+      CHECK(file.workspace->write("large", kBlock, "x") == EIO);
+      REQUIRE(set_fault_point("").has_value());
+      CHECK(file.bytes_path().empty());
+      file.check();
+      file.write(kBlock, "x");
+      file.check();
+      file.workspace->reopen();
+      file.check();
+    }
   }
 
   TEST_CASE("a removed file leaves nothing behind") {
