@@ -381,13 +381,15 @@ Result<std::uint64_t> Upper::size_of(int fd) {
   return static_cast<std::uint64_t>(found.st_size);
 }
 
-bool Upper::has_writers(UpperId id) const {
-  // A read lease is refused while there are any.
+Upper::Writers Upper::find_writers(UpperId id) const {
   const auto fd = open_bytes(id, O_RDONLY | O_NOATIME);
-  if (!fd) return fd.error().code != ENOENT;
-  if (::fcntl(fd->get(), F_SETLEASE, F_RDLCK) != 0) return true;
+  if (!fd) return fd.error().code == ENOENT ? Writers::kNone : Writers::kUnknown;
+  // A read lease is refused while there are any.
+  if (::fcntl(fd->get(), F_SETLEASE, F_RDLCK) != 0) {
+    return errno == EAGAIN ? Writers::kSome : Writers::kUnknown;
+  }
   (void)::fcntl(fd->get(), F_SETLEASE, F_UNLCK);  // else closing does it
-  return false;
+  return Writers::kNone;
 }
 
 Result<UniqueFd> Upper::keep_bytes(UpperId id) {

@@ -11,6 +11,7 @@
 #include <shared_mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/guarded.h"
@@ -133,7 +134,9 @@ class Upper {
   /// Of bytes that are open as `fd`.
   static Result<std::uint64_t> size_of(int fd);
   /// Somebody has the bytes of `id` open or mapped for writing, or that cannot be told.
-  [[nodiscard]] bool has_writers(UpperId id) const;
+  [[nodiscard]] bool has_writers(UpperId id) const { return find_writers(id) != Writers::kNone; }
+  /// Files that open() found somebody writing to, through an earlier mount; once.
+  [[nodiscard]] std::vector<UpperId> take_written() { return std::exchange(written_, {}); }
   /// The folder that holds the bytes of `id` (borrowed), and their name in it.
   [[nodiscard]] int bytes_folder(UpperId id) const;
   [[nodiscard]] static std::string bytes_name(UpperId id);
@@ -183,6 +186,8 @@ class Upper {
   Result<std::uint64_t> remove_orphans(std::size_t folder);
   Result<std::uint64_t> repair_rows();
   Result<bool> repair_row(UpperId id, InodeRow& row);
+  enum class Writers : std::uint8_t { kNone, kSome, kUnknown };
+  [[nodiscard]] Writers find_writers(UpperId id) const;
   Result<void> load_block_maps();
   Result<void> repair_block_maps();
   Result<void> repair_block_map(UpperId id, BlockMap& map);
@@ -195,6 +200,7 @@ class Upper {
   Guarded<std::unordered_map<UpperId, std::shared_ptr<SpillFile>>, std::shared_mutex>
       scratch_files_;
   std::unique_ptr<SectorCipher> cipher_;
+  std::vector<UpperId> written_;
   Guarded<std::unordered_map<UpperId, std::shared_ptr<BlockMap>>, std::shared_mutex> block_maps_;
   std::atomic<std::size_t> block_maps_count_ = 0;  ///< most often none: nobody need look
   const Log* log_;

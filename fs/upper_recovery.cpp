@@ -104,6 +104,8 @@ Result<std::uint64_t> Upper::repair_rows() {
     if (error) return std::move(*error);
     store::MetadataBatch batch;
     for (auto& [id, row] : rows) {
+      // A descriptor that the kernel writes to by itself outlives its mount.
+      if (find_writers(id) == Writers::kSome) written_.push_back(id);
       SATCHEL_ASSIGN(const bool changed, repair_row(id, row));
       if (!changed) continue;
       put_row(batch, id, row);

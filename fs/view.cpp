@@ -60,6 +60,7 @@ Result<std::unique_ptr<View>> View::open(const ViewContext& context, const store
     SATCHEL_ASSERT(row.has_value());
     const NodeRef root = state->table.root();
     state->table.attach(*root, std::make_shared<Inode>(kRootUpper, *std::move(row)));
+    SATCHEL_TRY(state->heat_written());
   }
   return std::unique_ptr<View>(new View(std::move(state)));
 }
@@ -69,9 +70,14 @@ View::~View() {
   state_->completer.stop();
   const std::unique_lock lock(state_->names);
   if (!fault_point("upper.close")) return;  // as if killed before
+  const bool is_cold = state_->cool_for_end();
   auto flushed = state_->flush_all();
   if (flushed) flushed = state_->remove_unstored_bytes();
-  if (flushed) flushed = state_->upper->mark_clean();
+  if (flushed && is_cold) flushed = state_->upper->mark_clean();
+  if (flushed && !is_cold) {
+    state_->context.log.info(
+        "files are still written to, past the mount that ends: the next one looks at them");
+  }
   if (!flushed) {
     state_->context.log.warn("the upper was not closed cleanly, the next mount looks at its files");
   }

@@ -138,4 +138,46 @@ std::vector<NodeRef> ViewState::hot_nodes() {
   return nodes;
 }
 
+Result<void> ViewState::heat_written() {
+  for (const UpperId id : upper->take_written()) {
+    SATCHEL_ASSIGN(auto row, upper->find_row(id));
+    if (!row) continue;
+    const auto inode = std::make_shared<Inode>(id, *std::move(row));
+    NodeRef node = table.for_upper(inode, nullptr, {});
+    const std::lock_guard hot_lock(hot_mutex);
+    const std::lock_guard lock(inode->live_mutex);
+    if (const auto found = look_at(*upper, id)) {
+      inode->bytes_atime = Timestamp::from(found->st_atim);
+    }
+    inode->is_hot = true;
+    inode->was_hot = true;
+    hot.emplace(id, std::move(node));
+    closed.push_back(id);
+  }
+  return {};
+}
+
+// Files that are open when the connection ends are never released, and a close just before may not
+// be heard of. Who writes on through them is known by the lease alone.
+bool ViewState::cool_for_end() {
+  for (const auto& handle : handles.files()) {
+    const std::lock_guard lock(handle->mutex);
+    handle->bytes.reset();
+  }
+  std::vector<NodeRef> nodes = hot_nodes();
+  std::vector<NodeRef> cooled;  // as above
+  const std::lock_guard hot_lock(hot_mutex);
+  bool is_cold = true;
+  for (const NodeRef& node : nodes) {
+    Inode& inode = *node->inode;
+    {
+      const std::lock_guard lock(inode.live_mutex);
+      inode.unseen_writers = 0;
+    }
+    cooled.push_back(try_to_cool(inode.id));
+    if (!cooled.back() && inode.is_stored) is_cold = false;
+  }
+  return is_cold;
+}
+
 }  // namespace satchel::fs

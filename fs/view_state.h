@@ -281,6 +281,11 @@ struct ViewState {
   /// The node of the hot inode `id`, if it is hot no longer. hot_mutex is held.
   NodeRef try_to_cool(UpperId id);
   [[nodiscard]] std::vector<NodeRef> hot_nodes();
+  /// For the start: those that are written to through an earlier mount are hot.
+  Result<void> heat_written();
+  /// For the end: as cool_all(), whoever has files open. False: bytes are still written to whose
+  /// row will be looked for. `names` is held exclusively.
+  bool cool_for_end();
 
   // Rows that are behind memory. `names` is held exclusively.
   Result<void> flush(const std::vector<NodeRef>& nodes) const;

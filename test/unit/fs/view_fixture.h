@@ -118,6 +118,8 @@ class Workspace final : public Side {
   void copy_blocks_from(std::uint64_t bytes) { block_copy_bytes_ = bytes; }
   /// Closes the view and opens it again; as after kill -9 if `crash`.
   void reopen(bool crash = false);
+  /// The first half of that; the view is not used until reopen().
+  void close() { view_.reset(); }
   /// Imports a plain directory as a tree.
   store::RootId import(int directory_fd);
   /// Seals the view and makes the tree that a snapshot would make of it, by the plainest means.
