@@ -17,10 +17,10 @@ namespace {
 
 constexpr std::size_t kSpillStepBytes = 1U << 20U;
 
-/// Keeps others from copying the same file up at the same time.
+/// Has entered the queue: keeps others from copying the same file up at the same time.
 class CopyUpTurn {
  public:
-  CopyUpTurn(CopyUpQueue& queue, NodeId node) : queue_(queue), node_(node) { queue_.enter(node_); }
+  CopyUpTurn(CopyUpQueue& queue, NodeId node) : queue_(queue), node_(node) {}
   ~CopyUpTurn() { queue_.leave(node_); }
   CopyUpTurn(const CopyUpTurn&) = delete;
   CopyUpTurn& operator=(const CopyUpTurn&) = delete;
@@ -120,6 +120,7 @@ Result<std::shared_ptr<BlockMap>> fill_new(ViewState& view, const Holding& holdi
 // leaves the file as it was, or copied, and in the worst case a file that no row refers to.
 Result<std::shared_ptr<Inode>> ViewState::own_bytes(Node& asked, CopyUp what) {
   Node& node = asked.current();
+  SATCHEL_TRY(copy_ups.enter(node.id));
   const CopyUpTurn turn(copy_ups, node.id);
   for (;;) {
     SATCHEL_ASSIGN(Holding holding, holding_of(*this, node));

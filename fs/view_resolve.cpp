@@ -1,6 +1,7 @@
 // From node ids and names to rows of the upper and entries of the base.
 
 #include <algorithm>
+#include <chrono>
 
 #include "fs/deadline_pool.h"
 #include "fs/interruption.h"
@@ -24,23 +25,12 @@ Error errno_answer(int code) {
   return {.code = code};
 }
 
-void CopyUpQueue::enter(NodeId node) {
-  std::unique_lock lock(mutex_);
-  left_.wait(lock, [&] { return !copying_.contains(node); });
-  copying_.insert(node);
-}
-
-Result<void> CopyUpQueue::enter(NodeId node, std::chrono::milliseconds deadline) {
+// The copy that is waited for has deadlines of its own.
+Result<void> CopyUpQueue::enter(NodeId node) {
   const auto start = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
   while (copying_.contains(node)) {
     const auto waited = std::chrono::steady_clock::now() - start;
-    if (waited >= deadline) {
-      return Error{.code = ETIMEDOUT,
-                   .sat = Sat::kTimeout,
-                   .message = "the file is still being copied for somebody else",
-                   .hint = "check the connection to the repository"};
-    }
     if (waited >= DeadlinePool::kInterruptedMin && InterruptionScope::is_interrupted()) {
       return errno_answer(EINTR);
     }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -50,11 +49,9 @@ struct Child {
 /// Ends copying by who is first: others wait and find it done.
 class CopyUpQueue {
  public:
-  /// Waits until no one else copies `node`.
-  void enter(NodeId node);
-  /// The same, no longer than `deadline`. Errors, and then leave() is not to be called: EINTR (see
-  /// fs/interruption.h), ETIMEDOUT/kTimeout.
-  Result<void> enter(NodeId node, std::chrono::milliseconds deadline);
+  /// Waits until no one else copies `node`. Errors, and then leave() is not to be called: EINTR
+  /// (see fs/interruption.h).
+  Result<void> enter(NodeId node);
   void leave(NodeId node);
 
  private:
