@@ -36,6 +36,7 @@ struct Inode {
   /// nothing is stored.
   bool is_dirty = false;
   bool is_folder_synced = false;
+  bool was_emptied = false;             ///< cut off at 0, and not closed by a writer since
   std::weak_ptr<const UniqueFd> bytes;  ///< lives while a handle uses it
   /// The bytes may change without a request: a file is, or was, open that the kernel writes to by
   /// itself (view_hot.cpp).

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/encoding.h"
+#include "base/fault_point.h"
 #include "base/file_io.h"
 #include "store/sparse_file.h"
 
@@ -26,6 +27,8 @@ constexpr std::string_view kCleanKey = "clean";
 /// Numbers are reserved by the block, so that most creates need no write for theirs.
 constexpr std::uint64_t kNumbersReserved = 4096;
 constexpr std::size_t kCopyStepBytes = 1U << 20U;
+/// Bytes that went on their way longer ago have arrived.
+constexpr std::size_t kAwaitedMax = 4096;
 
 std::string key_in(UpperId directory, std::string_view rest) {
   std::string key = encode_key(directory);
@@ -294,9 +297,13 @@ void Upper::put_base(MetadataBatch& batch, const UpperBase& base) {
 
 Result<void> Upper::write(const MetadataBatch& batch, store::Durability durability,
                           store::SpaceUse use) {
-  return db_.write(batch, durability, use);
+  if (durability == store::Durability::kPowerCut) await_writeback();
+  SATCHEL_TRY(db_.write(batch, durability, use));
+  ++writes_;
+  return {};
 }
 Result<void> Upper::sync() {
+  await_writeback();
   return db_.sync();
 }
 
@@ -413,6 +420,40 @@ Result<UniqueFd> Upper::keep_bytes(UpperId id) {
     return file_error({}, "remove a scratch file");
   }
   return kept;
+}
+
+Result<void> Upper::order_rows() {
+  const std::uint64_t writes = writes_;
+  if (ordered_writes_ >= writes) return {};
+  await_writeback();
+  SATCHEL_TRY(db_.write_out());
+  // Two at a time may set it back, which costs another look.
+  ordered_writes_ = writes;
+  return {};
+}
+
+void Upper::start_writeback(UpperId id) {
+  const auto step = fault_point("upper.writeback");
+  if (is_scratch(id) || !step || *step == Step::kLeaveOut) return;
+  const auto fd = open_bytes(id, O_RDONLY | O_NOATIME);
+  if (!fd || ::sync_file_range(fd->get(), 0, 0, SYNC_FILE_RANGE_WRITE) != 0) return;
+  const auto ids = in_writeback_.lock();
+  if (ids->size() == kAwaitedMax) ids->pop_front();
+  ids->push_back(id);
+}
+
+void Upper::await_writeback() {
+  // Whoever finds nothing to wait for waits for those who are at it.
+  const std::lock_guard turn(awaiting_);
+  const auto ids = std::exchange(*in_writeback_.lock(), {});
+  for (const UpperId id : ids) {
+    const auto fd = open_bytes(id, O_RDONLY | O_NOATIME);
+    if (!fd) continue;  // removed since
+    // An error is for who syncs this file.
+    (void)::sync_file_range(
+        fd->get(), 0, 0,
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+  }
 }
 
 Result<void> Upper::sync_filesystem() const {

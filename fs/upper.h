@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -108,6 +109,10 @@ class Upper {
                      store::Durability durability = store::Durability::kProcessCrash,
                      store::SpaceUse use = store::SpaceUse::kAll);
   Result<void> sync();
+  /// Rows that were written come to the medium before what is done to files from now on, as far as
+  /// the filesystem keeps an order: bytes that a row has given up may go then. Waits as sync()
+  /// does, if there are such rows, but for no flush.
+  Result<void> order_rows();
 
   /// A folder in memory for bytes that are to go with the process. To be called before the first
   /// create_bytes(); without it they are in upper/ like others.
@@ -161,6 +166,10 @@ class Upper {
   /// All bytes of the file are its own, and on the medium. Durable on return.
   Result<void> end_block_map(UpperId id);
 
+  /// Begins to bring the bytes of `id` to the medium: rows that are made durable later wait for
+  /// them, for they refer to nothing else any more (docs/decisions/0019). Failing costs no more
+  /// than that. Fault point: upper.writeback.
+  void start_writeback(UpperId id);
   /// All bytes of all files.
   Result<void> sync_filesystem() const;
 
@@ -180,6 +189,7 @@ class Upper {
     kBlocks
   };  // order of open()
   Upper(store::MetadataDb db, UniqueFd files, const Log& log);
+  void await_writeback();
   Result<void> load_state(const FindBase& initial);
   Result<void> open_folders();
   Result<void> recover();
@@ -201,6 +211,9 @@ class Upper {
       scratch_files_;
   std::unique_ptr<SectorCipher> cipher_;
   std::vector<UpperId> written_;
+  Guarded<std::deque<UpperId>> in_writeback_;
+  std::mutex awaiting_;
+  std::atomic<std::uint64_t> writes_ = 0, ordered_writes_ = 0;
   Guarded<std::unordered_map<UpperId, std::shared_ptr<BlockMap>>, std::shared_mutex> block_maps_;
   std::atomic<std::size_t> block_maps_count_ = 0;  ///< most often none: nobody need look
   const Log* log_;

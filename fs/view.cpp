@@ -134,8 +134,10 @@ Result<void> ViewState::flush(const std::vector<NodeRef>& nodes) const {
     if (inode.is_stored) {
       put_live_row(batch, inode);
       flushed.push_back(&inode);
-    } else if (auto result = remove_if_unknown(*node); !result) {
-      removed = std::move(result);
+    } else {
+      auto result = upper->order_rows();
+      if (result) result = remove_if_unknown(*node);
+      if (!result) removed = std::move(result);
     }
   }
   if (batch.is_empty()) return removed;
@@ -166,6 +168,7 @@ Result<void> ViewState::flush_all() {
 }
 
 Result<void> ViewState::remove_unstored_bytes() {
+  SATCHEL_TRY(upper->order_rows());
   for (const NodeRef& node : table.all()) {
     if (node->inode && !node->inode->is_stored) {
       SATCHEL_TRY(upper->remove_bytes(node->inode->id));
@@ -188,6 +191,9 @@ void ViewState::settle() {
     idle.erase(first, idle.end());
   }
   Result<void> settled;
+  // Else a power cut could bring back a name without its bytes.
+  if (!nameless.empty()) settled = upper->order_rows();
+  if (!settled) nameless.clear();
   // Nothing leads to them, so names may change while their bytes go.
   for (const NodeRef& node : nameless) {
     if (auto removed = remove_if_unknown(*node); !removed) settled = std::move(removed);

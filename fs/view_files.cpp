@@ -66,6 +66,7 @@ Result<void> ViewState::truncate(Node& asked, std::uint64_t size, bool kill_suid
     const std::lock_guard live_lock(inode->live_mutex);
     note_write(*inode, 0, now);
     inode->row.live.size = size;
+    if (size == 0) inode->was_emptied = true;
     note_blocks(*inode);
     return {};
   }

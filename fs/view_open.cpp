@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 
+#include <utility>
+
 #include "base/fault_point.h"
 #include "fs/change.h"
 #include "fs/content_fetch.h"
@@ -170,6 +172,20 @@ class Opening {
 
 }  // namespace
 
+void ViewState::keep_rewritten(FileHandle& handle) {
+  std::shared_ptr<Inode> inode = handle.heated;
+  if (!inode) {
+    const std::lock_guard lock(handle.mutex);
+    inode = handle.inode;
+  }
+  if (!inode) return;  // nothing was written
+  {
+    const std::lock_guard lock(inode->live_mutex);
+    if (!std::exchange(inode->was_emptied, false)) return;
+  }
+  upper->start_writeback(inode->id);
+}
+
 Result<OpenReply> ViewState::open_node(NodeId id, int flags, bool is_known) {
   if (needs_bytes(flags)) {
     NodeRef node;
@@ -296,6 +312,7 @@ void View::release(HandleId id) {
   {
     const auto handle = state_->handles.remove_file(id);
     if (!handle) return;
+    if (handle->is_writable()) state_->keep_rewritten(*handle);
     state_->modes.close(handle->opened->id);
     const std::lock_guard lock(handle->mutex);
     if (handle->inode) {

@@ -148,11 +148,29 @@ Result<void> rename_locked(ViewState& view, NodeId parent, const Name& name, Nod
   return {};
 }
 
+/// The file that takes another one's name here, if it may have bytes of its own.
+Result<UpperId> find_replacing(ViewState& view, NodeId parent, const Name& name, NodeId new_parent,
+                               const Name& new_name) {
+  const std::shared_lock lock(view.names);
+  SATCHEL_ASSIGN(const NodeRef to_directory, view.require_directory(new_parent));
+  SATCHEL_ASSIGN(const auto to, view.find_child(*to_directory, new_name));
+  if (!to || to->kind != store::Kind::kFile) return UpperId{0};
+  SATCHEL_ASSIGN(const NodeRef from_directory, view.require_directory(parent));
+  SATCHEL_ASSIGN(const auto from, view.find_child(*from_directory, name));
+  if (!from || from->kind != store::Kind::kFile) return UpperId{0};
+  return from->upper;
+}
+
 }  // namespace
 
 Result<void> View::rename(NodeId parent, const Name& name, NodeId new_parent, const Name& new_name,
                           RenameMode mode, const Caller& caller) {
   SATCHEL_TRY(state_->require_writable());
+  if (mode == RenameMode::kReplace) {
+    // Without the lock, for it may take long. Names that change meanwhile are not looked at again.
+    const auto replacing = find_replacing(*state_, parent, name, new_parent, new_name);
+    if (replacing && *replacing != 0) state_->upper->start_writeback(*replacing);
+  }
   Result<void> result;
   {
     const std::unique_lock lock(state_->names);

@@ -194,6 +194,9 @@ struct ViewState {
                                  std::span<std::byte> out);
   /// Opens the node `id`. `is_known`: the kernel has been told of it, and remembers its attributes.
   Result<OpenReply> open_node(NodeId id, int flags, bool is_known = true);
+  /// A writer closes `handle`: if the file was emptied and written anew, its old bytes are gone, so
+  /// the new ones go to the medium.
+  void keep_rewritten(FileHandle& handle);
   /// The names of the changed file `id` lead to a new node: the kernel uses other bytes for this
   /// one.
   Result<void> replace_node(NodeId id);

@@ -427,6 +427,27 @@ Result<void> MetadataDb::sync() {
   return {};
 }
 
+Result<void> MetadataDb::write_out() {
+  SATCHEL_ASSIGN(const Step step, fault_point("metadata.write_out"));
+  if (step == Step::kLeaveOut) return {};
+  SATCHEL_TRY(state_->require_open());
+  std::unique_ptr<rocksdb::LogFile> log;
+  const rocksdb::Status status = state_->database->GetCurrentWalFile(&log);
+  if (!status.ok()) return to_error(status, state_->directory);
+  const std::string path = state_->directory.text + log->PathName();
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) {
+    if (errno == ENOENT) return {};  // its rows are in tables by now, which were synced
+    return file_error(path, "open the log of the database");
+  }
+  if (::sync_file_range(
+          fd.get(), 0, 0,
+          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) != 0) {
+    return file_error(path, "write the log of the database out");
+  }
+  return {};
+}
+
 Result<void> MetadataDb::scan(
     Family family, std::string_view prefix, std::string_view begin,
     const std::function<Walk(std::string_view key, std::string_view value)>& visit) const {

@@ -90,6 +90,10 @@ class MetadataDb {
   /// Makes every write that has returned survive a power cut; concurrent calls share one fsync.
   /// Fault point: metadata.sync.
   Result<void> sync();
+  /// Brings what is in the log to the medium, without the fsync: so what is done to files from now
+  /// on is not there before it, where the filesystem keeps an order (ext4). Fault point:
+  /// metadata.write_out.
+  Result<void> write_out();
 
   enum class Walk : std::uint8_t { kContinue, kStop };
   /// Visits keys from `begin` (inclusive) that start with `prefix`, ascending, as of the call. In
