@@ -280,7 +280,7 @@ class Switcher {
     if (dropped.kind == store::Kind::kFile) {
       retire(*node.inode, place->located.entry.content, files);
     }
-    stand_in(node, *place);
+    view_.table.detach_to_base(node, *place->parent, place->name, place->located);
     return true;
   }
 
@@ -310,10 +310,6 @@ class Switcher {
           .parent = *std::move(parent), .name = candidate.name().text(), .located = located};
     }
     return std::nullopt;
-  }
-
-  void stand_in(Node& node, const BasePlace& place) {
-    view_.table.detach_to_base(node, *place.parent, place.name, place.located);
   }
 
   void orphan(Node& node, InodeRow row) {
@@ -363,7 +359,7 @@ class Switcher {
     if (!node->is_directory()) {
       // It may have other names, by which it is in use.
       if (const auto place = find_again(*changed.first, node->file_id, changed.path)) {
-        stand_in(*node, *place);
+        view_.table.detach_to_base(*node, *place->parent, place->name, place->located);
         return;
       }
     }

@@ -175,8 +175,7 @@ void MetadataBatch::clear() {
 }
 
 struct MetadataDb::State {
-  explicit State(const MetadataDbOptions& options)
-      : rows(options.row_cache_bytes), grouped_families(options.grouped_families) {
+  explicit State(const MetadataDbOptions& options) : rows(options.row_cache_bytes) {
     for (const Family family : options.row_cache_families) {
       if (family >= is_cached.size()) is_cached.resize(family + 1);
       is_cached[family] = options.row_cache_bytes > 0;
@@ -210,7 +209,6 @@ struct MetadataDb::State {
 
   RowCache rows;
   std::vector<bool> is_cached;  ///< by family
-  const std::vector<Family> grouped_families;
   HostPath directory;
   UniqueFd owner;
   std::unique_ptr<rocksdb::DB> database;
