@@ -239,7 +239,7 @@ void InodeTable::detach_to_base(Node& node, Node& parent, std::string_view name,
   node.base.reset();
   set_parent(node, &parent, name);
   node.is_linked = located.entry.linked;
-  node.file_id = located.file_id;
+  set_file_id(node, located.file_id);
   if (node.is_linked) {
     by_file_id_.insert_or_assign(node.file_id, &node);
   } else {
@@ -273,6 +273,23 @@ NodeRef InodeTable::supersede(Node& node) {
   ++fresh.pins;
   node.successor = &fresh;
   return pinned(fresh);
+}
+
+void InodeTable::set_file_id(Node& node, const store::FileId& file_id) {
+  if (node.file_id == file_id) return;
+  node.file_id = file_id;
+  if (index_ != nullptr) index_->keep_id(node.id, file_id);
+}
+
+void InodeTable::change_file_id(Node& node, const store::FileId& file_id) {
+  const std::lock_guard lock(mutex_);
+  if (node.file_id == file_id) return;
+  set_file_id(node, file_id);
+  if (index_ == nullptr || node.seen_name.empty()) return;
+  index_->put_place(node.id, {.parent = node.seen_parent,
+                              .name = node.seen_name,
+                              .file_id = node.file_id,
+                              .upper = node.inode ? node.inode->id : 0});
 }
 
 void InodeTable::move(Node& node, Node& parent, std::string_view name) {

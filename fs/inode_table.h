@@ -165,6 +165,8 @@ class InodeTable {
   NodeRef supersede(Node& node);
   /// (names) The directory `node` stands elsewhere now.
   void move(Node& node, Node& parent, std::string_view name);
+  /// (names) `node` and what another device made are one file from now on, with this id.
+  void change_file_id(Node& node, const store::FileId& file_id);
   /// (names) No path leads to `node` any more.
   void mark_removed(Node& node);
   /// (names) `node`, whatever kind it is, has the name `name` in `parent` now: for the index.
@@ -226,6 +228,7 @@ class InodeTable {
   void leave_base_index(Node& node);
   void set_parent(Node& node, Node* parent, std::string_view name);
   NodeId id_for(const store::FileId& file_id);
+  void set_file_id(Node& node, const store::FileId& file_id);
   static void see_place(Node& node, const Node& parent, std::string_view name);
   void write_place(const Node& node, const Node& parent, std::string_view name);
 

@@ -86,10 +86,18 @@ NodeId NodeIndex::give_id(const store::FileId& file_id) {
     }
   }
   const NodeId id{next_++};
+  write_id(id, file_id);
+  return id;
+}
+
+void NodeIndex::keep_id(NodeId id, const store::FileId& file_id) {
+  if (!find_id(file_id)) write_id(id, file_id);
+}
+
+void NodeIndex::write_id(NodeId id, const store::FileId& file_id) {
   store::MetadataBatch batch;
   batch.put(kIds, key_of(file_id), encode_key(static_cast<std::uint64_t>(id)));
   write(batch);
-  return id;
 }
 
 Result<std::optional<NodeIndex::Place>> NodeIndex::find_place(NodeId id) const {

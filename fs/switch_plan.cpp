@@ -48,6 +48,16 @@ bool same_entry(const std::optional<store::LocatedEntry>& first,
   return first->entry == second->entry;
 }
 
+/// As trees compare them.
+bool same_encoding(const std::optional<store::LocatedEntry>& first,
+                   const std::optional<store::LocatedEntry>& second) {
+  return first && second ? first->entry == second->entry : !first && !second;
+}
+
+std::optional<store::Entry> entry_of(const std::optional<store::LocatedEntry>& located) {
+  return located ? std::optional(located->entry) : std::nullopt;
+}
+
 class Planner {
  public:
   Planner(const SwitchInput& input, SwitchRows rows) : input_(input), rows_(std::move(rows)) {}
@@ -109,10 +119,8 @@ class Planner {
       if (file.is_placed && !(is_same && !file.path)) continue;
       file.is_placed = true;
       if (is_same) file.path = *directory.sealed / text;
-      file.in_snapshot.reset();
-      file.in_next.reset();
-      if (before) file.in_snapshot = before->entry;
-      if (after) file.in_next = after->entry;
+      file.in_snapshot = before;
+      file.in_next = after;
     }
     return {};
   }
@@ -132,37 +140,43 @@ class Planner {
       return {};
     }
     if (file.is_new) return {};
-    const bool is_known = content && file.in_snapshot && is_in_snapshot(id, row, *file.in_snapshot);
+    const bool is_known =
+        content && file.in_snapshot && is_in_snapshot(id, row, file.in_snapshot->entry);
     set_origin(file, /*was_snapshot=*/is_known || file.path.has_value());
-    if (!file.in_snapshot || !file.in_next || file.in_snapshot->kind != row.kind ||
-        file.in_next->kind != row.kind) {
-      return {};
+    if (!file.in_snapshot || !file.in_next) return {};
+    const store::Entry& snapshot = file.in_snapshot->entry;
+    const store::Entry& next = file.in_next->entry;
+    if (snapshot.kind != row.kind || next.kind != row.kind) return {};
+    SATCHEL_TRY(merge_attributes(row, snapshot, next));
+    // The names of a linked file may have become parts with ids of their own.
+    if (row.names == 1 && !snapshot.linked && !next.linked) {
+      merge_field(row.file_id, file.in_snapshot->file_id, file.in_next->file_id);
     }
-    SATCHEL_TRY(merge_attributes(row, *file.in_snapshot, *file.in_next));
     if (row.kind == store::Kind::kFile && is_known) {
       if (row.has_own_bytes()) plan_.adopted.emplace_back(id, *content);
-      if (file.in_next->content != *content) plan_.renewed[id];
-      row.content = file.in_next->content;
+      if (next.content != *content) plan_.renewed[id];
+      row.content = next.content;
       row.live.size = row.content->size;
       row.live.blocks = (row.content->size + 511) / 512;
     }
     return {};
   }
 
-  static bool is_same_content(const std::optional<store::Entry>& entry,
+  static bool is_same_content(const std::optional<store::LocatedEntry>& located,
                               const std::optional<store::ContentId>& content) {
-    return entry && content && entry->kind == store::Kind::kFile && entry->content == *content;
+    return located && content && located->entry.kind == store::Kind::kFile &&
+           located->entry.content == *content;
   }
 
   /// The third leg of the next mediation is what the change was made to.
   static void set_origin(SwitchFile& file, bool was_snapshot) {
     if (file.row.origin && !was_snapshot) return;
     file.row.origin.reset();
-    if (file.in_snapshot == file.in_next) return;
+    if (same_encoding(file.in_snapshot, file.in_next)) return;
     if (file.in_snapshot) {
-      file.row.origin = file.in_snapshot;
+      file.row.origin = file.in_snapshot->entry;
     } else {
-      file.row.origin = store::Entry::whiteout(file.in_next->name);
+      file.row.origin = store::Entry::whiteout(file.in_next->entry.name);
     }
   }
 
@@ -214,23 +228,27 @@ class Planner {
       row.own_attributes = true;
       return {};
     }
-    const store::Entry& next = directory.in_next->entry;
-    if (is_same) {
-      SATCHEL_TRY(take_attributes(row, next));
-    } else if (directory.in_snapshot) {
-      SATCHEL_TRY(merge_attributes(row, directory.in_snapshot->entry, next));
-      SATCHEL_ASSIGN(const auto xattrs, input_.next.xattrs(next));
-      row.own_attributes = !same_fields(row, next.attributes, xattrs);
+    const store::LocatedEntry& next = *directory.in_next;
+    if (is_same) return take_attributes(row, next);
+    if (!directory.in_snapshot) {
+      row.file_id = next.file_id;  // one directory from now on
+      return {};
     }
+    merge_field(row.file_id, directory.in_snapshot->file_id, next.file_id);
+    SATCHEL_TRY(merge_attributes(row, directory.in_snapshot->entry, next.entry));
+    SATCHEL_ASSIGN(const auto xattrs, input_.next.xattrs(next.entry));
+    row.own_attributes = !same_fields(row, next.entry.attributes, xattrs);
     return {};
   }
 
-  Result<void> take_attributes(InodeRow& row, const store::Entry& next) {
-    row.mode = next.attributes.mode;
-    row.uid = next.attributes.uid;
-    row.gid = next.attributes.gid;
-    row.live.mtime = next.attributes.mtime;
-    SATCHEL_ASSIGN(row.xattrs, input_.next.xattrs(next));
+  Result<void> take_attributes(InodeRow& row, const store::LocatedEntry& next) {
+    const store::Attributes& attributes = next.entry.attributes;
+    row.file_id = next.file_id;
+    row.mode = attributes.mode;
+    row.uid = attributes.uid;
+    row.gid = attributes.gid;
+    row.live.mtime = attributes.mtime;
+    SATCHEL_ASSIGN(row.xattrs, input_.next.xattrs(next.entry));
     row.own_attributes = false;
     return {};
   }
@@ -248,6 +266,9 @@ class Planner {
     const bool keeps = child != rows_.index.end() ? rows_.directories[child->second].is_kept
                                                   : !rows_.files.at(dentry.child).is_dropped;
     if (!keeps) return std::optional<Dentry>();
+    dentry.ino = store::inode_number(child != rows_.index.end()
+                                         ? rows_.directories[child->second].row.file_id
+                                         : rows_.files.at(dentry.child).row.file_id);
     if (after) {
       dentry.position = 0;
     } else if (dentry.position == 0) {
@@ -299,13 +320,11 @@ class Planner {
       plan_.kept.emplace_back(directory.id, directory.row);
     } else {
       Upper::remove_row(plan_.batch, directory.id);
-      SwitchPlan::Dropped dropped{.id = directory.id,
-                                  .kind = store::Kind::kDirectory,
-                                  .path = *directory.sealed,
-                                  .snapshot = directory.in_snapshot->entry,
-                                  .next = {}};
-      if (directory.in_next) dropped.next = directory.in_next->entry;
-      plan_.dropped.push_back(std::move(dropped));
+      plan_.dropped.push_back({.id = directory.id,
+                               .kind = store::Kind::kDirectory,
+                               .path = *directory.sealed,
+                               .snapshot = entry_of(directory.in_snapshot),
+                               .next = entry_of(directory.in_next)});
     }
   }
 
@@ -340,8 +359,8 @@ class Planner {
     plan_.dropped.push_back({.id = id,
                              .kind = file.row.kind,
                              .path = *file.path,
-                             .snapshot = file.in_snapshot,
-                             .next = file.in_next});
+                             .snapshot = entry_of(file.in_snapshot),
+                             .next = entry_of(file.in_next)});
   }
 
   const SwitchInput& input_;

@@ -32,7 +32,7 @@ struct SwitchFile {
   InodeRow row;
   std::uint32_t names_in_snapshot = 0;  ///< names that are unchanged, travel and are there
   std::optional<RelativePath> path;     ///< one of those
-  std::optional<store::Entry> in_snapshot, in_next;  ///< at `path`, or where it is now
+  std::optional<store::LocatedEntry> in_snapshot, in_next;  ///< at `path`, or where it is now
   bool is_new = false;
   bool is_dropped = false;
   bool is_placed = false;  ///< in_snapshot and in_next are known

@@ -190,6 +190,7 @@ class Switcher {
     const NodeRef node = view_.table.find_upper(id);
     if (!node) return;
     const std::shared_ptr<Inode> inode = node->inode;
+    view_.table.change_file_id(*node, row.file_id);
     {
       const std::lock_guard lock(inode->live_mutex);
       if (inode->row == row) return;

@@ -49,6 +49,10 @@ class TreeEditor {
       const Name name = Name::checked(text);
       SATCHEL_ASSIGN(std::optional<Entry> entry, store::find_entry(trees_, directory.page, name));
       const bool is_directory = entry && entry->is_directory();
+      if (edit->entry && edit->entry->is_whiteout()) {
+        if (entry) edits.push_back({name, std::nullopt});
+        continue;
+      }
       if (edit->entry) {
         Entry next = *edit->entry;
         if (next.is_directory()) {

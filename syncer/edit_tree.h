@@ -13,8 +13,8 @@ namespace satchel::syncer {
 /// Entries to put at paths. A value.
 class TreeEdits {
  public:
-  /// `entry` counts under the last name of `path`. Of a directory only the attributes count, if a
-  /// directory is there. The root cannot be set.
+  /// `entry` counts under the last name of `path`; a whiteout: nothing is to be there, or below. Of
+  /// a directory only the attributes count, if a directory is there. The root cannot be set.
   void set(const RelativePath& path, store::Entry entry);
   [[nodiscard]] bool is_empty() const { return names_.empty(); }
 

@@ -176,6 +176,12 @@ TEST_SUITE("fs/view: base switch") {
     auto names = workspace->names("both");
     std::sort(names.begin(), names.end());
     CHECK((names == std::vector<std::string>{"client", "server"}));
+    // One identity too: the other side's, which the row gives up nothing of when it goes.
+    const auto known = workspace->find("both").value();
+    CHECK(workspace->unlink("both/client") == 0);
+    workspace->commit();
+    CHECK(sealed_node(view().seal().value(), "both") == nullptr);
+    CHECK(workspace->find("both")->stat.ino == known.stat.ino);
   }
 
   TEST_CASE_FIXTURE(TwoSides, "what does not travel stays") {

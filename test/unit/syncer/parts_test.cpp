@@ -127,6 +127,22 @@ TEST_SUITE("syncer/edit_tree") {
     CHECK(!need(store::find_path(trees, edited, path_of("no"))).has_value());
     CHECK(need(store::find_path(trees, edited, path_of("d")))->attributes.mode == 0700);
   }
+
+  TEST_CASE("where a whiteout is put nothing is, nor below") {
+    store::MemoryTreeStore trees;
+    const Root tree = tree_of_files(trees, 3);
+    TreeEdits edits;
+    for (const char* const path : {"d/f1", "d/not-there", "not/there"}) {
+      edits.set(path_of(path), store::Entry::whiteout(path_of(path).name()));
+    }
+    const Root edited = need(edit_tree(trees, tree, edits));
+    CHECK(!need(store::find_path(trees, edited, path_of("d/f1"))).has_value());
+    CHECK(need(store::find_path(trees, edited, path_of("d/f2"))).has_value());
+    TreeEdits all;
+    all.set(path_of("d/f2"), store::Entry());
+    all.set(path_of("d"), store::Entry::whiteout(path_of("d").name()));
+    CHECK(need(edit_tree(trees, edited, all)) == store::empty_tree());
+  }
 }
 
 TEST_SUITE("syncer/local_tree_store") {

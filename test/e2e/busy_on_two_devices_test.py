@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""What two devices make under one name while they use it is one thing after a sync, and syncs come to rest.
+
+usage: busy_on_two_devices_test.py SATCHEL
+
+Each device keeps files open for writing, or writes them without a pause, so that a sync has to leave them to the device; the other device has made the same names meanwhile.
+"""
+
+import argparse
+import json
+import os
+import threading
+
+import satchel_e2e as e2e
+
+
+class Writer:
+    """Writes a file from beginning to end again and again: no sync finds it at rest."""
+
+    def __init__(self, path, size):
+        self.path, self.size, self.rounds, self.ends = path, size, 0, threading.Event()
+        self.started = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+        self.started.wait()
+
+    def run(self):
+        with open(self.path, "wb", buffering=0) as out:
+            while not self.ends.is_set():
+                self.rounds += 1
+                for offset in range(0, self.size, 4096):
+                    os.pwrite(out.fileno(), bytes([self.rounds % 251]) * 4096, offset)
+                self.started.set()
+
+    def stop(self):
+        self.ends.set()
+        self.thread.join()
+
+
+def rest(devices, what):
+    """Syncs in turn until nobody has anything to say."""
+    for number in range(8):
+        if all(device.synced()["result"] == "none" for device in devices):
+            return number
+    raise e2e.Failed(f"{what}: syncs go on for ever")
+
+
+def same(devices, path, attribute):
+    found = [getattr(os.stat(device.path(path)), attribute) for device in devices]
+    e2e.check(found[0] == found[1], f"{path}: {attribute} is {found[0]} here and {found[1]} there")
+
+
+def contents(devices, path):
+    return [e2e.read_or_none(device.path(path)) for device in devices]
+
+
+def check_new_file(first, second):
+    """The second is still writing its new file when it hears of the first's."""
+    with open(first.path("new"), "wb") as out:
+        out.write(b"first's")
+    first.synced()
+    writer = Writer(second.path("new"), 4 << 20)
+    for number in range(3):
+        done = second.sync(ok=False)
+        busy = json.loads(done.stdout)["data"]["busy"]
+        e2e.check(done.returncode == 3 and busy == [{"path": "/new"}], f"sync {number} beside a writer: exit {done.returncode}, busy: {busy}")
+    writer.stop()
+    done = second.sync(ok=False)
+    lost = json.loads(done.stdout)["data"]["conflict_paths"]
+    e2e.check(done.returncode == 4 and lost == [{"path": "/new", "kind": "content"}], f"what lost is not told of: exit {done.returncode}, {lost}")
+    rest((first, second), "a new file")
+    here, there = contents((first, second), "new")
+    e2e.check(here == there == b"first's", f"the committed file is not the live one: {here and here[:20]!r}, {there and there[:20]!r}")
+    same((first, second), "new", "st_ino")
+
+
+def check_directory(first, second):
+    """Both have a file open for writing in a directory that both made, below another one."""
+    kept = []
+    for device, text in ((first, b"1"), (second, b"2")):
+        os.makedirs(device.path("both/below"))
+        kept.append(open(device.path("both/below/of-" + device.name), "wb", buffering=0))
+        kept[-1].write(text)
+    rest((first, second), "a directory")
+    for directory in ("both", "both/below"):
+        same((first, second), directory, "st_ino")
+        listed = [{entry.name: entry.inode() for entry in os.scandir(os.path.dirname(device.path(directory)))}[os.path.basename(directory)] for device in (first, second)]
+        e2e.check(listed[0] == listed[1] == os.stat(first.path(directory)).st_ino, f"{directory}: readdir says {listed}")
+    for file in kept:
+        file.write(b" more")
+        file.close()
+    rest((first, second), "a directory at rest")
+    for name, text in (("first", b"1 more"), ("second", b"2 more")):
+        e2e.check(contents((first, second), "both/below/of-" + name) == [text, text], f"of-{name} is lost")
+
+
+def check_same_bytes(first, second):
+    """Both have the same new file open for writing, and write no more."""
+    kept = []
+    for device in (first, second):
+        kept.append(open(device.path("same"), "wb", buffering=0))
+        kept[-1].write(b"the same")
+    rest((first, second), "the same file")
+    same((first, second), "same", "st_ino")
+    kept[1].write(b", and more")
+    for file in kept:
+        file.close()
+    rest((first, second), "the same file at rest")
+    e2e.check(contents((first, second), "same") == [b"the same, and more"] * 2, "what was written last is lost")
+
+
+def test():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("satchel")
+    options = parser.parse_args()
+    with e2e.scratch("satchel-busy.") as folder:
+        satchel = e2e.Satchel(options.satchel, {"XDG_CACHE_HOME": os.path.join(folder, "cache")})
+        repository = e2e.make_world(satchel, folder)
+        first, second = (e2e.Device(satchel, folder, name, repository) for name in ("first", "second"))
+        try:
+            first.mount()
+            second.mount()
+            for check in (check_new_file, check_directory, check_same_bytes):
+                check(first, second)
+                print(f"{check.__name__}: at rest")
+            for device in (first, second):
+                before = {path: os.stat(device.path(path)).st_ino for path in ("new", "both", "both/below", "same")}
+                device.umount()
+                device.mount()
+                after = {path: os.stat(device.path(path)).st_ino for path in before}
+                e2e.check(after == before, f"{device.name}: {after} after a remount, {before} before")
+            e2e.check_repository(satchel, repository)
+        finally:
+            first.tidy()
+            second.tidy()
+
+
+e2e.main(test)
