@@ -241,7 +241,8 @@ class MountSession {
                                .runtime_directory = options_.runtime_directory,
                                .is_read_only = options_.image.has_value(),
                                .is_exported = options_.is_exported,
-                               .transport = options_.transport};
+                               .transport = options_.transport,
+                               .when_unmounted = [this] { note_unmounted(); }};
     SATCHEL_ASSIGN(mount_, fs::Mount::start(*view_, how, log_));
     SATCHEL_TRY(client_->note_mounted(mount_->status().device));
     fs::ControlledMount controlled{.mount = *mount_,
@@ -264,6 +265,11 @@ class MountSession {
     SATCHEL_ASSIGN(control_,
                    fs::ControlServer::start(client_->control_socket(), std::move(verbs), log_));
     return {};
+  }
+
+  void note_unmounted() {
+    const auto noted = client_->note_unmounted();
+    if (!noted) log_.debug("the end of the mount is not in the lock: {}", to_text(noted.error()));
   }
 
   Result<RefRecord> read(const store::RefName& name, store::VersionNumber number) {

@@ -30,7 +30,11 @@ constexpr unsigned kImageSlotsMax = 64;
 constexpr std::chrono::seconds kDyingGrace{10};
 /// And one that still writes what it holds back, after its mount has gone.
 constexpr std::chrono::seconds kEndingGrace{60};
+/// How long one may take to say that its mount has gone.
+constexpr std::chrono::milliseconds kEndNotice{500};
 constexpr std::chrono::milliseconds kHolderPoll{5};
+/// In place of the device.
+constexpr std::string_view kEnding = "ending";
 
 enum CacheFamily : store::Family { kPages = 0, kSmall = 1 };
 
@@ -49,7 +53,7 @@ Result<UniqueFd> make_folder(int root, const std::string& path) {
   return make_directories_at(root, relative, kFolderMode);
 }
 
-/// "1234 0:57", without the device until it is mounted.
+/// "1234 0:57", without the device until it is mounted; "1234 ending" when it is no more.
 struct LockHolder {
   pid_t pid = 0;  ///< 0: it did not write one yet
   std::string device;
@@ -70,8 +74,11 @@ Result<void> write_holder(int lock, std::string_view more) {
   return pwrite_all(lock, as_bytes(fmt::format("{}{}\n", ::getpid(), more)), 0);
 }
 
-/// Its mount is gone: it writes what it held back, frees what was removed, and ends.
+/// Its mount is gone: it writes what it held back, frees what was removed, and ends. It says so,
+/// but it may be stopped before; the device alone does not tell, for another mount may have it by
+/// now.
 bool is_ending(const LockHolder& holder) {
+  if (holder.device == kEnding) return true;
   if (holder.pid <= 0 || holder.device.empty()) return false;
   const auto table = read_mount_table_of(holder.pid);
   return table && std::ranges::none_of(*table, [&](const MountedFilesystem& mounted) {
@@ -83,7 +90,8 @@ bool is_ending(const LockHolder& holder) {
 std::chrono::milliseconds patience_with(const LockHolder& holder, bool has_siblings) {
   // The kernel takes a process's locks from it when its last thread has ended.
   if (holder.pid > 0 && is_dying(holder.pid)) return kDyingGrace;
-  return !has_siblings && is_ending(holder) ? kEndingGrace : std::chrono::milliseconds(0);
+  if (has_siblings || holder.device.empty()) return std::chrono::milliseconds(0);
+  return is_ending(holder) ? kEndingGrace : kEndNotice;
 }
 
 Error slot_in_use(const HostPath& directory, const LockHolder& holder) {
@@ -247,6 +255,10 @@ Result<std::unique_ptr<ClientStore>> ClientStore::open(const HostPath& root, con
 
 Result<void> ClientStore::note_mounted(std::string_view device) {
   return write_holder(state_->lock.get(), fmt::format(" {}", device));
+}
+
+Result<void> ClientStore::note_unmounted() {
+  return note_mounted(kEnding);
 }
 
 const HostPath& ClientStore::directory() const {

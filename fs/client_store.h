@@ -62,6 +62,7 @@ class ClientStore {
   /// Where the slot is mounted ("0:57"): whoever wants it waits for a process that outlives its
   /// mount.
   Result<void> note_mounted(std::string_view device);
+  Result<void> note_unmounted();
 
   /// ws/<slot>, or ws/<slot>.1 … for an image whose slot is taken.
   [[nodiscard]] const HostPath& directory() const;

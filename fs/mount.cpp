@@ -254,6 +254,7 @@ void Mount::State::run_loop() {
   const int result = fuse_session_loop_mt(session.get(), config);
   fuse_loop_cfg_destroy(config);
   if (result < 0) log.error("session_ended error={}", -result);
+  if (options.when_unmounted) options.when_unmounted();
   has_ended.store(true);
   const std::uint64_t one = 1;
   (void)!::write(wake.get(), &one, sizeof one);  // an eventfd takes it

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,6 +31,9 @@ struct MountOptions {
   bool is_read_only = false;
   bool is_exported = false;  ///< the view finds nodes again: it has ViewContext::nodes
   TransportChoice transport = TransportChoice::kAuto;
+  /// Called once, from a thread of the mount's, when the kernel has let it go: the rest of what
+  /// serve() does may take long.
+  std::function<void()> when_unmounted = {};
 };
 
 /// Serves a view to the kernel from threads of its own, from start() until the mount is gone.

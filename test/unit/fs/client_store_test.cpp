@@ -69,11 +69,17 @@ TEST_SUITE("fs/client_store") {
   TEST_CASE_FIXTURE(Fixture, "whoever wants a slot waits for a holder that is mounted no more") {
     auto first = open();
     REQUIRE(first);
-    REQUIRE((*first)->note_mounted("0:0"));
-    std::thread end([&] {
+    const auto give_up_later = [&] {
       std::this_thread::sleep_for(std::chrono::seconds(1));
       first->reset();
-    });
+    };
+    SUBCASE("for it is not in the mount table") {
+      REQUIRE((*first)->note_mounted("0:0"));
+    }
+    SUBCASE("for it says so") {
+      REQUIRE((*first)->note_unmounted());
+    }
+    std::thread end(give_up_later);
     CHECK(open());
     end.join();
   }
