@@ -21,6 +21,7 @@
 #include "cli/round_fields.h"
 #include "cli/router_rules.h"
 #include "fs/content_fetch.h"
+#include "fs/core_lending.h"
 #include "fs/end_watchdog.h"
 #include "fs/local_filesystem.h"
 #include "fs/mount_verbs.h"
@@ -286,6 +287,7 @@ class MountSession {
     how.ignore_delete_brake = fs::find_field(request.fields, "allow_deletes") == "yes";
     const RouterRules rules(router_.current());  // of one mind for the whole round
     ++rounds_running_;
+    const fs::LongWork work;
     const auto report = syncer::run_round({.repository = *repository_,
                                            .cache = &client_->metadata_cache(),
                                            .upper = *view_,

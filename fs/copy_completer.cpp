@@ -34,7 +34,10 @@ void CopyCompleter::run(const std::stop_token& stop) {
       id = queue_.front();
       queue_.pop_front();
     }
-    const auto completed = complete_(id, stop);
+    const auto completed = [&] {
+      const LongWork work;
+      return complete_(id, stop);
+    }();
     if (stop.stop_requested()) return;
     if (!completed) {
       log_.info("a block copy could not be completed id={} error=\"{}\"", id,

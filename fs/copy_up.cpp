@@ -138,7 +138,7 @@ Result<std::shared_ptr<Inode>> ViewState::own_bytes(Node& asked, CopyUp what) {
     const bool copies = what == CopyUp::kContent && !holding.content.is_empty();
     std::shared_ptr<BlockMap> shared_blocks;
     if (copies) {
-      keep_core();
+      const LongWork work;
       SATCHEL_ASSIGN(shared_blocks, fill_new(*this, holding, id, fd.get()));
     }
     lock.lock();

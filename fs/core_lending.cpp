@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <atomic>
 #include <thread>
 
 namespace satchel::fs {
@@ -9,6 +10,7 @@ namespace satchel::fs {
 namespace {
 
 thread_local bool has_lent = false;
+std::atomic<unsigned> works_at_length = 0;
 
 bool set_policy(int policy) {
   const sched_param no_priority{};
@@ -25,11 +27,24 @@ bool can_lend_core() {
 }
 
 void lend_core() {
-  if (!has_lent) has_lent = set_policy(SCHED_IDLE);
+  if (works_at_length.load(std::memory_order_relaxed) > 0) {
+    keep_core();
+  } else if (!has_lent) {
+    has_lent = set_policy(SCHED_IDLE);
+  }
 }
 
 void keep_core() {
   if (has_lent) has_lent = !set_policy(SCHED_OTHER);
+}
+
+LongWork::LongWork() {
+  works_at_length.fetch_add(1, std::memory_order_relaxed);
+  keep_core();
+}
+
+LongWork::~LongWork() {
+  works_at_length.fetch_sub(1, std::memory_order_relaxed);
 }
 
 }  // namespace satchel::fs

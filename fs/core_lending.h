@@ -12,7 +12,8 @@ inline constexpr std::uint64_t kLongWorkBlocks = 2048;
 /// RLIMIT_NICE. Not if the process was given a policy of another kind. Starts a thread, to try.
 bool can_lend_core();
 
-/// The calling thread, which serves a ring, runs as SCHED_IDLE from here on.
+/// The calling thread, which serves a ring, runs as SCHED_IDLE from here on, unless there is
+/// LongWork.
 ///
 /// libfuse binds the thread of each ring to a core, and the kernel gives it the requests of callers
 /// on that core. When it answers, its core is busy with the answer, so the kernel wakes the caller
@@ -26,5 +27,16 @@ void lend_core();
 /// has not lent it goes on as it is. To be called before long work: beside others a SCHED_IDLE
 /// thread soon gets 3 parts in 1,027 of a core, and threads that it starts inherit that.
 void keep_core();
+
+/// While one lives, this process works at length, on whatever thread: nobody lends a core, or the
+/// threads of rings would get what the work leaves of the process's share. The calling thread keeps
+/// its core.
+class LongWork {
+ public:
+  LongWork();
+  ~LongWork();
+  LongWork(const LongWork&) = delete;
+  LongWork& operator=(const LongWork&) = delete;
+};
 
 }  // namespace satchel::fs

@@ -42,6 +42,27 @@ TEST_SUITE("fs/core_lending") {
     CHECK(policy() == SCHED_OTHER);
   }
 
+  TEST_CASE("nobody lends a core while there is long work") {
+    if (!can_lend_core()) SATCHEL_SKIP("needs CAP_SYS_NICE");
+    on_a_thread([] {
+      lend_core();
+      {
+        const LongWork first;
+        CHECK(policy() == SCHED_OTHER);
+        const LongWork second;
+      }
+      lend_core();
+      CHECK(policy() == SCHED_IDLE);
+      {
+        const LongWork work;
+        on_a_thread([] {
+          lend_core();
+          CHECK(policy() == SCHED_OTHER);
+        });
+      }
+    });
+  }
+
   TEST_CASE("who has not lent stays as it is") {
     on_a_thread([] {
       const sched_param no_priority{};
