@@ -70,6 +70,10 @@ Result<void> copy_sparse_file(int from, int to, std::uint64_t size) {
   return {};
 }
 
+bool is_full(const Error& error) {
+  return error.code == ENOSPC || error.code == EDQUOT;
+}
+
 LeafRange leaves_of(std::uint64_t offset, std::uint64_t end) {
   return {.first = offset / store::kLeafBytes, .last = (end - 1) / store::kLeafBytes};
 }
@@ -93,6 +97,9 @@ struct ContentFetch::State {
   Result<std::optional<std::string>> find_small(const store::ContentId& id);
   Result<std::string> get_small(const store::ContentId& id);
   Result<void> fetch_small(const store::ContentId& id);
+  /// For when there is no room to keep what was fetched. `offset` < `end` <= size.
+  Result<std::string> read_unkept(const store::ContentId& id, std::uint64_t offset,
+                                  std::uint64_t end);
   Result<std::shared_ptr<OpenContent>> require(const store::ContentId& id, std::uint64_t offset,
                                                std::uint64_t end);
   void read_ahead(const std::shared_ptr<OpenContent>& content, std::uint64_t offset,
@@ -149,20 +156,44 @@ Result<std::string> ContentFetch::State::get_small(const store::ContentId& id) {
   SATCHEL_ASSIGN(auto here, find_small(id));
   if (here) return std::move(*here);
   // The job owns what it needs, for it may outlive the wait. `this` outlives the pool's threads.
-  SATCHEL_TRY(pool.run(
+  const auto fetched = pool.run(
       [this, id]() -> Result<void> {
         const SmallFlight flight(*this, id);
         SATCHEL_ASSIGN(const auto known, find_small(id));  // somebody else may have fetched it
         if (known) return {};
         return fetch_small(id);
       },
-      options.deadline));
+      options.deadline);
+  if (!fetched && is_full(fetched.error())) return read_unkept(id, 0, id.size);
+  SATCHEL_TRY(fetched);
   SATCHEL_ASSIGN(here, find_small(id));
   if (here) return std::move(*here);
   return Error{.code = EBADMSG,
                .sat = Sat::kCorrupted,
                .message = "a content kept in the store does not match its hash",
                .hint = "check the store's disk"};
+}
+
+Result<std::string> ContentFetch::State::read_unkept(const store::ContentId& id,
+                                                     std::uint64_t offset, std::uint64_t end) {
+  const LeafRange range = leaves_of(offset, end);
+  const auto bytes = std::make_shared<std::string>();  // the job may outlive the wait
+  SATCHEL_TRY(pool.run(
+      [this, id, range, bytes]() -> Result<void> {
+        SATCHEL_ASSIGN(auto reader, store::ContentReader::open(places.repository, id));
+        for (std::uint64_t index = range.first; index <= range.last; ++index) {
+          SATCHEL_ASSIGN(const auto leaf, reader.read_leaf(index));
+          const std::uint64_t begin = index * store::kLeafBytes;
+          if (leaf.is_hole) {
+            bytes->append(std::min<std::uint64_t>(store::kLeafBytes, id.size - begin), '\0');
+          } else {
+            bytes->append(as_text(leaf.bytes));
+          }
+        }
+        return {};
+      },
+      options.deadline));
+  return bytes->substr(offset - range.first * store::kLeafBytes, end - offset);
 }
 
 Result<std::shared_ptr<OpenContent>> ContentFetch::State::require(const store::ContentId& id,
@@ -205,7 +236,13 @@ Result<std::size_t> ContentFetch::read(const store::ContentId& id, std::uint64_t
     std::memcpy(wanted.data(), bytes.data() + offset, wanted.size());
     return wanted.size();
   }
-  SATCHEL_ASSIGN(const auto content, state_->require(id, offset, end));
+  auto required = state_->require(id, offset, end);
+  if (!required && is_full(required.error())) {
+    SATCHEL_ASSIGN(const std::string bytes, state_->read_unkept(id, offset, end));
+    std::memcpy(wanted.data(), bytes.data(), wanted.size());
+    return wanted.size();
+  }
+  SATCHEL_ASSIGN(const auto content, std::move(required));
   SATCHEL_ASSIGN(const std::size_t size, pread_all(content->fd(), wanted, offset));
   if (size != wanted.size()) {
     return Error{.code = EIO, .sat = Sat::kIo, .message = "an object ended early"};

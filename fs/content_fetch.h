@@ -43,6 +43,9 @@ inline constexpr std::uint64_t kSmallContentBytes = 16U << 10U;
 /// that a read touches, and a few more ahead of a sequential reader. A content whose last leaf has
 /// arrived is an object from then on. Two readers of one leaf fetch it once.
 ///
+/// What finds no room on this device is given out all the same, and fetched again when it is read
+/// again.
+///
 /// Every wait for the repository has the deadline; what it fetched later is kept all the same.
 /// Bytes are verified before they are given out. Thread-safe.
 class ContentFetch final : public ContentSource {
