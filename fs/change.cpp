@@ -170,6 +170,7 @@ Result<void> Change::uncover_name(Node& directory, const Name& name) {
 Result<void> Change::remove(Edit& edit) {
   edit.is_removed = true;
   edit.row.names = 0;
+  view_.scratch_directories.erase(edit.inode->id);
   // An empty directory has whiteouts left, if there is something of the base under it.
   if (!edit.row.base_path) return {};
   Upper::remove_place(batch_, *edit.row.base_path);
@@ -235,6 +236,10 @@ void Change::put_names() {
     }
     if (name.after) {
       Upper::put_dentry(batch_, directory, text, *name.after);
+      const auto child = edits_.find(name.after->child);
+      if (child != edits_.end() && child->second.row.is_scratch) {
+        view_.scratch_directories.insert(directory);
+      }
     } else if (name.before) {
       Upper::remove_dentry(batch_, directory, text);
     }

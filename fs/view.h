@@ -262,7 +262,8 @@ class View final : public store::LiveUpper {
                          XattrMode mode);
   Result<void> remove_xattr(NodeId node, const std::string& name);
 
-  /// Takes away all that rules discard: at the end, and at the start, where a crash left some.
+  /// Takes away all that rules discard: at the end, and at the start, where a crash left some,
+  /// before anybody else uses the view.
   Result<void> empty_scratch();
   /// After rules have changed: what they no longer discard is in the store from now on.
   Result<void> keep_what_left_scratch();

@@ -82,19 +82,29 @@ Result<void> ViewState::leave_scratch(Change& change, UpperId id) {
 
 Result<void> ViewState::leave_scratch_below(Change& change, UpperId directory,
                                             const RelativePath& path) {
-  std::vector<std::pair<UpperId, RelativePath>> directories{{directory, path}};
-  while (!directories.empty()) {
-    const auto [id, at] = std::move(directories.back());
-    directories.pop_back();
-    SATCHEL_ASSIGN(const auto changed, names_in(*upper, id, Whiteouts::kLeftOut));
-    for (const NamedDentry& name : changed) {
-      RelativePath child = at / Name::checked(name.name);
-      if (name.dentry.kind == store::Kind::kDirectory) {
-        directories.emplace_back(name.dentry.child, std::move(child));
-      } else if (name.dentry.kind == store::Kind::kFile && !discards(child, name.dentry.kind)) {
-        SATCHEL_TRY(leave_scratch(change, name.dentry.child));
-      }
+  for (const UpperId id : scratch_directories) {
+    std::vector<Name> below;  // deepest first
+    UpperId above = id;
+    while (above != directory && above != kRootUpper) {
+      SATCHEL_ASSIGN(const NodeRef node, node_of_directory(above));
+      below.push_back(Name::checked(node->inode->row.name));
+      above = node->inode->row.parent;
     }
+    if (above != directory) continue;
+    RelativePath at = path;
+    for (auto name = below.rbegin(); name != below.rend(); ++name) at = at / *name;
+    SATCHEL_TRY(leave_scratch_in(change, id, at));
+  }
+  return {};
+}
+
+Result<void> ViewState::leave_scratch_in(Change& change, UpperId directory,
+                                         const RelativePath& path) {
+  SATCHEL_ASSIGN(const auto changed, names_in(*upper, directory, Whiteouts::kLeftOut));
+  for (const NamedDentry& name : changed) {
+    if (name.dentry.kind != store::Kind::kFile) continue;
+    if (discards(path / Name::checked(name.name), name.dentry.kind)) continue;
+    SATCHEL_TRY(leave_scratch(change, name.dentry.child));
   }
   return {};
 }
@@ -168,15 +178,19 @@ class Emptying {
     if (name.dentry.kind == store::Kind::kDirectory) {
       return empty_directory(name.dentry.child, path);
     }
-    return file_goes_away(name.dentry, path);
+    return file_goes_away(directory, name.dentry, path);
   }
 
   /// Files whose bytes were in a scratch that is gone have nothing left to be kept.
-  Result<bool> file_goes_away(const Dentry& dentry, const RelativePath& path) {
+  Result<bool> file_goes_away(const Node& directory, const Dentry& dentry,
+                              const RelativePath& path) {
     if (view_.discards(path, dentry.kind)) return true;
     if (dentry.kind != store::Kind::kFile) return false;
     SATCHEL_ASSIGN(const auto row, view_.upper->find_row(dentry.child));
-    return row && row->is_scratch && row->has_own_bytes() && !view_.upper->is_scratch(dentry.child);
+    if (!row || !row->is_scratch) return false;
+    if (row->has_own_bytes() && !view_.upper->is_scratch(dentry.child)) return true;
+    view_.scratch_directories.insert(directory.inode->id);
+    return false;
   }
 
   Result<bool> empty_directory(UpperId id, const RelativePath& path) {

@@ -12,6 +12,7 @@
 #include <shared_mutex>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "fs/base_tree.h"
@@ -86,6 +87,8 @@ struct ViewState {
   std::shared_ptr<const BaseTree> base;
   std::uint32_t epoch = 1;
   SealedPlaces sealed;  ///< of the last seal; ∝ change
+  /// Every directory in which a scratch file has a name, and some in which one had.
+  std::unordered_set<UpperId> scratch_directories;
 
   // Nodes of hot inodes, which stay though the kernel forgets them, and in which order those are to
   // be tried whose last writer was closed.
@@ -168,6 +171,7 @@ struct ViewState {
   /// The same for each file below a directory, which is or will be `path`, that rules do not
   /// discard.
   Result<void> leave_scratch_below(Change& change, UpperId directory, const RelativePath& path);
+  Result<void> leave_scratch_in(Change& change, UpperId directory, const RelativePath& path);
   /// What is moved or linked there leaves scratch if rules do not discard it there.
   Result<void> place_moved(Change& change, Node& moved, Node& directory, const Name& name);
 

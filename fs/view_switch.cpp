@@ -246,6 +246,7 @@ class Switcher {
 
   void follow_dropped(const SwitchPlan::Dropped& dropped,
                       const std::vector<std::shared_ptr<FileHandle>>& files) {
+    view_.scratch_directories.erase(dropped.id);
     const NodeRef node = view_.table.find_upper(dropped.id);
     if (node && !become_base(*node, dropped, files)) {
       Inode& inode = *node->inode;
