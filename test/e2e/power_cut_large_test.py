@@ -7,14 +7,13 @@ As power_cut_test.py, with one file. Each change ends with fsync before the next
 one has arrived too, in whole or, for a write, in some of its sectors: a filesystem with blocks of 1 KiB may write a page in parts.
 """
 
-import argparse
 import os
 import random
 import subprocess
 import time
 
 import satchel_e2e as e2e
-from logged_disk import LoggedDisk, disk_after_cut
+from logged_disk import random_cuts, test_power_cuts
 
 BLOCK = 4096
 SECTOR = 512  # what a disk writes whole
@@ -77,102 +76,59 @@ def is_allowed(found, before, change):
                for at in range(0, len(found), SECTOR))
 
 
-def do_work(disk, device, choice, rounds):
-    """[(log position before, and when it was acknowledged, the change)]."""
-    path = device.path(PATH)
-    done = []
-    for number in range(rounds):
-        for _ in range(choice.randrange(2, 6)):
-            change = Change(choice, os.path.getsize(path))
-            before = disk.position()
-            change.do(path)
-            done.append((before, disk.position(), change))
-        if number % 4 == 1:
-            # Read through, so that it is worth completing; from the next open on it is the kernel's.
-            with open(path, "rb") as reader:
-                while reader.read(1 << 20):
-                    pass
-            time.sleep(0.5)
-        if number % 4 == 3:
-            device.synced()
-    return done
+class Work:
+    """Changes of one file, each of them fsynced."""
 
+    def prepare(self, golden):
+        make_tree(golden)
+        with open(os.path.join(golden, PATH), "rb") as file:
+            self.base = file.read()
 
-def check_cut(options, folder, disk, base, done, cut, seed):
-    content = bytearray(base)
-    under_way = None
-    for before, acknowledged, change in done:
-        if acknowledged <= cut:
-            content = change.apply(content)
-        elif before <= cut:
-            under_way = change
-    with disk_after_cut(disk, folder, cut, seed) as mount_point:
-        satchel = e2e.Satchel(options.satchel, {"XDG_CACHE_HOME": os.path.join(folder, "cache")})
-        device = e2e.Device(satchel, mount_point, "first", os.path.join(mount_point, "repo"))
-        try:
-            device.mount()
-            with open(device.path(PATH), "rb") as file:
-                found = bytearray(file.read())
-            e2e.check(is_allowed(found, content, under_way), f"{PATH} is neither as acknowledged nor as the change under way would make it")
-            device.synced()
-            e2e.check_repository(satchel, device.repository)
-        finally:
-            device.tidy()
-
-
-def work(options, disk, environment):
-    """(the file at the beginning, where the work begins and ends in the log, what was done)."""
-    disk.start()
-    satchel = e2e.Satchel(options.satchel, environment)
-    golden = os.path.join(disk.mount_point, "golden")
-    make_tree(golden)
-    with open(os.path.join(golden, PATH), "rb") as file:
-        base = file.read()
-    device = e2e.Device(satchel, disk.mount_point, "first", e2e.make_world(satchel, disk.mount_point))
-    try:
-        device.mount(fault=environment.get("SATCHEL_FAULT"))
+    def work(self, options, disk, device):
         subprocess.check_call(["sync", "-f", disk.mount_point])
-        begin = disk.position()
-        done = do_work(disk, device, random.Random(options.seed), options.rounds)
-        end = disk.position()
-        e2e.kill_and_wait(device.pid())
-    finally:
-        device.tidy()
-    return base, begin, end, done
+        self.begin = disk.position()
+        self.done = []  # (log position before, and when it was acknowledged, the change)
+        path = device.path(PATH)
+        choice = random.Random(options.seed)
+        for number in range(options.rounds):
+            for _ in range(choice.randrange(2, 6)):
+                change = Change(choice, os.path.getsize(path))
+                before = disk.position()
+                change.do(path)
+                self.done.append((before, disk.position(), change))
+            if number % 4 == 1:
+                # Read through, so that it is worth completing; from the next open on it is the kernel's.
+                with open(path, "rb") as reader:
+                    while reader.read(1 << 20):
+                        pass
+                time.sleep(0.5)
+            if number % 4 == 3:
+                device.synced()
+        self.end = disk.position()
+
+    def cuts(self, options):
+        return random_cuts(options, self.begin, self.end)
+
+    def check(self, satchel, device, cut):
+        content = bytearray(self.base)
+        under_way = None
+        for before, acknowledged, change in self.done:
+            if acknowledged <= cut:
+                content = change.apply(content)
+            elif before <= cut:
+                under_way = change
+        with open(device.path(PATH), "rb") as file:
+            found = bytearray(file.read())
+        e2e.check(is_allowed(found, content, under_way), f"{PATH} is neither as acknowledged nor as the change under way would make it")
+        device.synced()
+        e2e.check_repository(satchel, device.repository)
+
+    def told(self):
+        return f"{len(self.done)} changes ({(self.end - self.begin) >> 20} MiB of writes)"
 
 
 def test():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("satchel")
-    parser.add_argument("write_log_disk")
-    parser.add_argument("--cuts", type=int, default=60)
-    parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--seed", type=int, default=int(os.environ.get("SATCHEL_SEED", time.time())))
-    parser.add_argument("--skip-fsync", default="")
-    options = parser.parse_args()
-    print(f"seed {options.seed}")
-    with e2e.scratch("satchel-power.", where="/dev/shm") as folder, e2e.scratch("satchel-cut.", where="/dev/shm") as cut_folder:
-        environment = {"XDG_CACHE_HOME": os.path.join(folder, "cache")}
-        if options.skip_fsync:
-            environment["SATCHEL_FAULT"] = options.skip_fsync + ":0:skip"
-        disk = LoggedDisk(options.write_log_disk, folder)
-        try:
-            base, begin, end, done = work(options, disk, environment)
-        finally:
-            disk.stop()
-        chooser = random.Random(options.seed)
-        for number in range(options.cuts):
-            cut = chooser.randrange(begin, end + 1)
-            try:
-                check_cut(options, cut_folder, disk, base, done, cut, chooser.randrange(1 << 32))
-            except e2e.Failed as failure:
-                where = f"cut {number} at byte {cut} of the log (work: {begin}…{end}): {failure}"
-                if not options.skip_fsync:
-                    raise e2e.Failed(where) from None
-                print(f"without {options.skip_fsync}: {where}")
-                return
-    e2e.check(not options.skip_fsync, f"{options.cuts} power cuts did not find that {options.skip_fsync} was left out")
-    print(f"{options.cuts} power cuts over {len(done)} changes ({(end - begin) >> 20} MiB of writes), nothing acknowledged was lost")
+    test_power_cuts(Work(), cuts=60, rounds=12)
 
 
 e2e.main(test)
