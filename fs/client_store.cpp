@@ -13,6 +13,7 @@
 
 #include "base/encoding.h"
 #include "base/file_io.h"
+#include "base/guarded.h"
 #include "fs/interruption.h"
 #include "fs/mount_table.h"
 #include "store/metadata_cache.h"
@@ -190,6 +191,7 @@ struct ClientStore::State {
         metadata(cache, kPages) {}
 
   HostPath directory;
+  Guarded<bool> is_ending{std::in_place, false};
   UniqueFd lock;  // first: everything below is closed before it is given up
   store::ObjectStore shared;
   std::optional<store::ObjectStore> own;
@@ -254,11 +256,15 @@ Result<std::unique_ptr<ClientStore>> ClientStore::open(const HostPath& root, con
 }
 
 Result<void> ClientStore::note_mounted(std::string_view device) {
+  const auto is_ending = state_->is_ending.lock();
+  if (*is_ending) return {};  // it came first
   return write_holder(state_->lock.get(), fmt::format(" {}", device));
 }
 
 Result<void> ClientStore::note_unmounted() {
-  return note_mounted(kEnding);
+  const auto is_ending = state_->is_ending.lock();
+  *is_ending = true;
+  return write_holder(state_->lock.get(), fmt::format(" {}", kEnding));
 }
 
 const HostPath& ClientStore::directory() const {

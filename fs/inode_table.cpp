@@ -277,8 +277,8 @@ NodeRef InodeTable::supersede(Node& node) {
 
 void InodeTable::set_file_id(Node& node, const store::FileId& file_id) {
   if (node.file_id == file_id) return;
+  if (index_ != nullptr) index_->keep_id(node.id, node.file_id, file_id);
   node.file_id = file_id;
-  if (index_ != nullptr) index_->keep_id(node.id, file_id);
 }
 
 void InodeTable::change_file_id(Node& node, const store::FileId& file_id) {

@@ -86,17 +86,18 @@ NodeId NodeIndex::give_id(const store::FileId& file_id) {
     }
   }
   const NodeId id{next_++};
-  write_id(id, file_id);
+  store::MetadataBatch batch;
+  batch.put(kIds, key_of(file_id), encode_key(static_cast<std::uint64_t>(id)));
+  write(batch);
   return id;
 }
 
-void NodeIndex::keep_id(NodeId id, const store::FileId& file_id) {
-  if (!find_id(file_id)) write_id(id, file_id);
-}
-
-void NodeIndex::write_id(NodeId id, const store::FileId& file_id) {
+void NodeIndex::keep_id(NodeId id, const store::FileId& before, const store::FileId& file_id) {
   store::MetadataBatch batch;
-  batch.put(kIds, key_of(file_id), encode_key(static_cast<std::uint64_t>(id)));
+  if (find_id(before) == id) batch.remove(kIds, key_of(before));
+  if (!find_id(file_id)) {
+    batch.put(kIds, key_of(file_id), encode_key(static_cast<std::uint64_t>(id)));
+  }
   write(batch);
 }
 

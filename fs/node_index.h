@@ -38,8 +38,9 @@ class NodeIndex {
   [[nodiscard]] std::optional<NodeId> find_id(const store::FileId& file_id) const;
   /// A new id for `file_id`, which it has from now on.
   NodeId give_id(const store::FileId& file_id);
-  /// `file_id` has `id` from now on, unless it has one.
-  void keep_id(NodeId id, const store::FileId& file_id);
+  /// The file that has `id` was `before` and is `file_id` from now on, which keeps an id of its
+  /// own.
+  void keep_id(NodeId id, const store::FileId& before, const store::FileId& file_id);
   /// Errors: EIO, EUCLEAN.
   Result<std::optional<Place>> find_place(NodeId id) const;
   void put_place(NodeId id, const Place& place);
@@ -51,7 +52,6 @@ class NodeIndex {
   NodeIndex(store::MetadataDb db, std::uint64_t next, const Log& log);
   Result<void> reserve(std::uint64_t end);
   void write(const store::MetadataBatch& batch);
-  void write_id(NodeId id, const store::FileId& file_id);
 
   store::MetadataDb db_;
   const Log* log_;
