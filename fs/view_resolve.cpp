@@ -55,6 +55,7 @@ Result<NodeRef> ViewState::require(NodeId id) {
 Result<NodeRef> ViewState::require_directory(NodeId id) {
   SATCHEL_ASSIGN(NodeRef node, require(id));
   if (!node->is_directory()) return errno_answer(ENOTDIR);
+  if (node->is_outdated) return errno_answer(ESTALE);  // the kernel looks its path up again
   return node;
 }
 

@@ -106,6 +106,7 @@ struct ViewState {
 
   // Finding (view_resolve.cpp). `names` is held, shared or exclusive.
   Result<NodeRef> require(NodeId id);
+  /// Errors: ENOTDIR; ESTALE if a base switch has taken it away.
   Result<NodeRef> require_directory(NodeId id);
   /// The base directory that `directory` is merged with, if any.
   Result<std::optional<BaseDirectory>> base_of(Node& directory);
