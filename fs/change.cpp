@@ -236,10 +236,6 @@ void Change::put_names() {
     }
     if (name.after) {
       Upper::put_dentry(batch_, directory, text, *name.after);
-      const auto child = edits_.find(name.after->child);
-      if (child != edits_.end() && child->second.row.is_scratch) {
-        view_.scratch_directories.insert(directory);
-      }
     } else if (name.before) {
       Upper::remove_dentry(batch_, directory, text);
     }
@@ -295,12 +291,22 @@ void Change::tell(ChangeWatch& watch) const {
   });
 }
 
+void Change::note_scratch() {
+  for (const auto& [key, name] : names_) {
+    if (!name.after) continue;
+    const auto child = edits_.find(name.after->child);
+    if (child == edits_.end() || !child->second.row.is_scratch) continue;
+    view_.scratch_directories.insert(key.first);
+  }
+}
+
 Result<void> Change::commit(store::Durability durability) {
   put_edits();
   put_names();
   const bool is_ordinary = takes_space_ && !drops_name_;
   const auto use = is_ordinary ? store::SpaceUse::kOrdinary : store::SpaceUse::kAll;
   if (!batch_.is_empty()) SATCHEL_TRY(view_.upper->write(batch_, durability, use));
+  note_scratch();
   for (auto& [id, edit] : edits_) apply(edit);
   for (auto& [node, edit] : attached_) view_.table.attach(*node, edit->inode);
   for (const auto& action : after_) action();

@@ -81,6 +81,7 @@ class Change {
   /// Brings row.live up to memory; true if the inode is hot.
   bool copy_live(Edit& edit);
   void put_names();
+  void note_scratch();
   /// Says what became of names.
   void tell(ChangeWatch& watch) const;
   void apply(Edit& edit);

@@ -69,8 +69,8 @@ Result<Holding> holding_of(ViewState& view, Node& node) {
                    .content = content.value_or(store::ContentId{})};
   }
   SATCHEL_ASSIGN(const auto located, view.base_entry(node));
-  const bool is_scratch =
-      node.parent != nullptr && view.discards(*node.parent, Name::checked(node.name));
+  const bool is_scratch = node.parent != nullptr && !node.is_linked &&
+                          view.discards(*node.parent, Name::checked(node.name));
   return Holding{.inode = nullptr,
                  .has_own_bytes = false,
                  .is_scratch = is_scratch,

@@ -210,7 +210,9 @@ Result<NodeReply> View::link(NodeId id, NodeId new_parent, const Name& new_name)
     edit->is_stored = true;  // O_TMPFILE gets its first name
   }
   if (edit->row.names >= kNamesMax) return errno_answer(EMLINK);
-  SATCHEL_TRY(state_->place_moved(change, *node, *directory, new_name));
+  const auto others =
+      edit->row.names == 0 ? ViewState::OtherNames::kNone : ViewState::OtherNames::kSome;
+  SATCHEL_TRY(state_->place_moved(change, *node, *directory, new_name, others));
   ++edit->row.names;
   edit->ctime = change.now();
   SATCHEL_TRY(change.edit_names(*directory));

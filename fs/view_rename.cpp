@@ -74,6 +74,14 @@ Result<void> leave_whiteout(ViewState& view, Change& change, const Rename& renam
   return change.put_name(rename.from_directory, rename.from_name, *whiteout);
 }
 
+Result<void> place_moved(ViewState& view, Change& change, Node& moved, Node& directory,
+                         const Name& name) {
+  SATCHEL_ASSIGN(const Change::Edit* edit, change.edit(moved));
+  const auto others =
+      edit->row.names == 1 ? ViewState::OtherNames::kNone : ViewState::OtherNames::kSome;
+  return view.place_moved(change, moved, directory, name, others);
+}
+
 Result<void> replace(ViewState& view, Change& change, const Rename& rename, RenameMode mode,
                      const Caller& caller) {
   SATCHEL_ASSIGN(Change::Edit * from, change.edit(rename.from));
@@ -137,9 +145,9 @@ Result<void> rename_locked(ViewState& view, NodeId parent, const Name& name, Nod
   } else {
     SATCHEL_TRY(replace(view, change, rename, mode, caller));
   }
-  SATCHEL_TRY(view.place_moved(change, *from, *to_directory, new_name));
+  SATCHEL_TRY(place_moved(view, change, *from, *to_directory, new_name));
   if (mode == RenameMode::kExchange) {
-    SATCHEL_TRY(view.place_moved(change, *to, *from_directory, name));
+    SATCHEL_TRY(place_moved(view, change, *to, *from_directory, name));
   }
   SATCHEL_TRY(fault_point("upper.rename"));
   SATCHEL_TRY(change.commit());

@@ -109,8 +109,8 @@ Result<void> ViewState::leave_scratch_in(Change& change, UpperId directory,
   return {};
 }
 
-Result<void> ViewState::place_moved(Change& change, Node& moved, Node& directory,
-                                    const Name& name) {
+Result<void> ViewState::place_moved(Change& change, Node& moved, Node& directory, const Name& name,
+                                    OtherNames others) {
   if (moved.is_directory()) {
     if (!moved.inode) return {};  // all of it is the base's
     return leave_scratch_below(change, moved.inode->id, path_of(directory) / name);
@@ -118,7 +118,9 @@ Result<void> ViewState::place_moved(Change& change, Node& moved, Node& directory
   if (moved.kind != store::Kind::kFile) return {};
   SATCHEL_ASSIGN(Change::Edit * edit, change.edit(moved));
   if (!discards(directory, name)) return leave_scratch(change, edit->inode->id);
-  if (edit->row.content) edit->row.is_scratch = true;  // bytes of its own will be there
+  if (edit->row.content && others == OtherNames::kNone) {
+    edit->row.is_scratch = true;  // bytes of its own will be there
+  }
   return {};
 }
 

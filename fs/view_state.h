@@ -173,8 +173,11 @@ struct ViewState {
   /// discard.
   Result<void> leave_scratch_below(Change& change, UpperId directory, const RelativePath& path);
   Result<void> leave_scratch_in(Change& change, UpperId directory, const RelativePath& path);
-  /// What is moved or linked there leaves scratch if rules do not discard it there.
-  Result<void> place_moved(Change& change, Node& moved, Node& directory, const Name& name);
+  /// What is moved or linked there leaves scratch if rules do not discard it there. Rules may not
+  /// discard by one name what is kept by another.
+  enum class OtherNames : std::uint8_t { kNone, kSome };
+  Result<void> place_moved(Change& change, Node& moved, Node& directory, const Name& name,
+                           OtherNames others);
 
   // Bytes (view_files.cpp, copy_up.cpp). `names` is not held.
   Result<std::shared_ptr<const UniqueFd>> bytes_of(Inode& inode) const;

@@ -143,6 +143,12 @@ def check_moves(device, second):
     with open(f"{cache}/h", "ab") as out:
         out.write(b" link")
 
+    # One name of a base file is discarded; what is written by the other is not.
+    base = e2e.read_or_none(f"{home}/base007")
+    os.link(f"{home}/base007", f"{cache}/of-base")
+    with open(f"{home}/base007", "ab") as out:
+        out.write(b" and more")
+
     write(f"{cache}/target", b"new")
     write(f"{home}/target", b"old")
     os.rename(f"{cache}/target", f"{home}/target")
@@ -154,7 +160,8 @@ def check_moves(device, second):
 
     kept = {"home/ada/f": b"one two", "home/ada/tree/a": b"a", "home/ada/tree/sub/b": b"B" + b"b" * 199_999,
             "home/ada/tree/sub/after": b"after",
-            "home/ada/x": b"from cache", "home/ada/h": b"hard link", "home/ada/target": b"new", "home/ada/sparse": bytes(5 << 20)}
+            "home/ada/x": b"from cache", "home/ada/h": b"hard link", "home/ada/target": b"new", "home/ada/sparse": bytes(5 << 20),
+            "home/ada/base007": base + b" and more"}
     expect(device, {**kept, "home/ada/.cache/x": b"from home", "home/ada/.cache/h": b"hard link"}, "after the moves")
     pid = device.pid()
     os.kill(pid, signal.SIGKILL)
