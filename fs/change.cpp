@@ -137,9 +137,10 @@ Result<void> Change::put_name(Node& directory, const Name& name, const Edit& chi
                 .kind = child.row.kind,
                 .ino = store::inode_number(child.row.file_id),
                 .generation = generation_};
+  const std::optional<Dentry>& replaced = staged->after;
+  if (replaced) dentry.origin = replaced->origin;
   SATCHEL_ASSIGN(const bool has_rank, base_has(directory, name));
   if (!has_rank) {
-    const std::optional<Dentry>& replaced = staged->after;
     if (replaced && replaced->position != 0) {
       dentry.position = replaced->position;
     } else {
@@ -155,8 +156,9 @@ Result<void> Change::drop_name(Node& directory, const Name& name) {
   SATCHEL_ASSIGN(const Edit* parent, edit(directory));
   SATCHEL_ASSIGN(const bool is_in_base, base_has(directory, name));
   SATCHEL_ASSIGN(StagedName* const staged, stage(parent->inode->id, name.text()));
+  const auto origin = staged->after ? staged->after->origin : nullptr;
   staged->after.reset();
-  if (is_in_base) staged->after = Dentry{.generation = generation_};
+  if (is_in_base) staged->after = Dentry{.generation = generation_, .origin = origin};
   return {};
 }
 

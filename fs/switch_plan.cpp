@@ -63,6 +63,7 @@ class Planner {
   Planner(const SwitchInput& input, SwitchRows rows) : input_(input), rows_(std::move(rows)) {}
 
   Result<SwitchPlan> run() {
+    note_all();
     for (SwitchDirectory& directory : rows_.directories) SATCHEL_TRY(judge_files(directory));
     for (auto& [id, file] : rows_.files) SATCHEL_TRY(settle_file(id, file));
     // What is in a directory decides whether it stays.
@@ -81,6 +82,14 @@ class Planner {
   }
 
  private:
+  void note_all() {
+    for (const SwitchDirectory& directory : rows_.directories) {
+      file_ids_.insert(directory.row.file_id);
+      if (directory.next_base) next_bases_.insert(directory.next_base->text());
+    }
+    for (const auto& [id, file] : rows_.files) file_ids_.insert(file.row.file_id);
+  }
+
   [[nodiscard]] bool is_sealed(Generation generation) const {
     return generation <= input_.change.generation;
   }
@@ -142,7 +151,7 @@ class Planner {
     if (file.is_new) return {};
     const bool is_known =
         content && file.in_snapshot && is_in_snapshot(id, row, file.in_snapshot->entry);
-    set_origin(file, /*was_snapshot=*/is_known || file.path.has_value());
+    file.is_committed = is_known || file.path.has_value();
     if (!file.in_snapshot || !file.in_next) return {};
     const store::Entry& snapshot = file.in_snapshot->entry;
     const store::Entry& next = file.in_next->entry;
@@ -150,7 +159,7 @@ class Planner {
     SATCHEL_TRY(merge_attributes(row, snapshot, next));
     // The names of a linked file may have become parts with ids of their own.
     if (row.names == 1 && !snapshot.linked && !next.linked) {
-      merge_field(row.file_id, file.in_snapshot->file_id, file.in_next->file_id);
+      merge_file_id(row, *file.in_snapshot, *file.in_next);
     }
     if (row.kind == store::Kind::kFile && is_known) {
       if (row.has_own_bytes()) plan_.adopted.emplace_back(id, *content);
@@ -166,18 +175,6 @@ class Planner {
                               const std::optional<store::ContentId>& content) {
     return located && content && located->entry.kind == store::Kind::kFile &&
            located->entry.content == *content;
-  }
-
-  /// The third leg of the next mediation is what the change was made to.
-  static void set_origin(SwitchFile& file, bool was_snapshot) {
-    if (file.row.origin && !was_snapshot) return;
-    file.row.origin.reset();
-    if (same_encoding(file.in_snapshot, file.in_next)) return;
-    if (file.in_snapshot) {
-      file.row.origin = file.in_snapshot->entry;
-    } else {
-      file.row.origin = store::Entry::whiteout(file.in_next->entry.name);
-    }
   }
 
   Result<void> merge_attributes(InodeRow& row, const store::Entry& snapshot,
@@ -231,19 +228,29 @@ class Planner {
     const store::LocatedEntry& next = *directory.in_next;
     if (is_same) return take_attributes(row, next);
     if (!directory.in_snapshot) {
-      row.file_id = next.file_id;  // one directory from now on
+      take_file_id(row, next.file_id);  // one directory from now on
       return {};
     }
-    merge_field(row.file_id, directory.in_snapshot->file_id, next.file_id);
+    merge_file_id(row, *directory.in_snapshot, next);
     SATCHEL_TRY(merge_attributes(row, directory.in_snapshot->entry, next.entry));
     SATCHEL_ASSIGN(const auto xattrs, input_.next.xattrs(next.entry));
     row.own_attributes = !same_fields(row, next.entry.attributes, xattrs);
     return {};
   }
 
+  void merge_file_id(InodeRow& row, const store::LocatedEntry& snapshot,
+                     const store::LocatedEntry& next) {
+    if (row.file_id == snapshot.file_id) take_file_id(row, next.file_id);
+  }
+
+  /// Not if another row has it: the other side has renamed that file to this place.
+  void take_file_id(InodeRow& row, const store::FileId& file_id) {
+    if (file_ids_.insert(file_id).second) row.file_id = file_id;
+  }
+
   Result<void> take_attributes(InodeRow& row, const store::LocatedEntry& next) {
     const store::Attributes& attributes = next.entry.attributes;
-    row.file_id = next.file_id;
+    take_file_id(row, next.file_id);
     row.mode = attributes.mode;
     row.uid = attributes.uid;
     row.gid = attributes.gid;
@@ -266,15 +273,34 @@ class Planner {
     const bool keeps = child != rows_.index.end() ? rows_.directories[child->second].is_kept
                                                   : !rows_.files.at(dentry.child).is_dropped;
     if (!keeps) return std::optional<Dentry>();
-    dentry.ino = store::inode_number(child != rows_.index.end()
-                                         ? rows_.directories[child->second].row.file_id
-                                         : rows_.files.at(dentry.child).row.file_id);
+    if (child != rows_.index.end()) {
+      const SwitchDirectory& below = rows_.directories[child->second];
+      dentry.ino = store::inode_number(below.row.file_id);
+      if (below.in_snapshot) dentry.origin.reset();  // what is in it was mediated
+    } else {
+      const SwitchFile& file = rows_.files.at(dentry.child);
+      dentry.ino = store::inode_number(file.row.file_id);
+      SATCHEL_TRY(set_origin(directory, Name::checked(name.name), file, after, dentry));
+    }
     if (after) {
       dentry.position = 0;
     } else if (dentry.position == 0) {
       SATCHEL_ASSIGN(dentry.position, input_.upper.next_number());
     }
     return std::optional(dentry);
+  }
+
+  /// What the change of a name was made to is the third leg of the next mediation.
+  Result<void> set_origin(const SwitchDirectory& directory, const Name& name,
+                          const SwitchFile& file, const std::optional<store::LocatedEntry>& after,
+                          Dentry& dentry) {
+    if (file.is_new || (dentry.origin != nullptr && !file.is_committed)) return {};
+    SATCHEL_ASSIGN(const auto before, find_in(input_.snapshot, directory.in_snapshot, name));
+    dentry.origin.reset();
+    if (same_encoding(before, after)) return {};
+    dentry.origin =
+        std::make_shared<const store::Entry>(before ? before->entry : store::Entry::whiteout(name));
+    return {};
   }
 
   Result<bool> keeps_whiteout(const SwitchDirectory& directory, const NamedDentry& name,
@@ -284,6 +310,10 @@ class Planner {
     const bool travels =
         directory.sealed && input_.change.travels(*directory.sealed / text, after->entry.kind);
     if (is_sealed(name.dentry.generation) && travels) return false;
+    // It was moved, and is merged there with what the other side has put into it.
+    if (directory.next_base && next_bases_.contains((*directory.next_base / text).text())) {
+      return true;
+    }
     // Deleted here, changed there: the change is shown, or nobody would ever see it.
     SATCHEL_ASSIGN(const auto before, find_in(input_.snapshot, directory.in_snapshot, text));
     return same_entry(before, after);
@@ -365,6 +395,8 @@ class Planner {
 
   const SwitchInput& input_;
   SwitchRows rows_;
+  std::set<store::FileId> file_ids_;  ///< of rows, and those that rows took
+  std::set<std::string> next_bases_;  ///< paths of the next base that directories are merged with
   SwitchPlan plan_;
 };
 

@@ -14,7 +14,6 @@ enum RowFlag : std::uint8_t {
   kHasContent = 1,
   kHasBasePath = 2,
   kOwnAttributes = 4,
-  kHasOrigin = 8,
   kScratch = 16,
 };
 
@@ -92,9 +91,6 @@ Result<void> get_optional_fields(ByteReader& in, std::uint8_t flags, InodeRow& r
   if ((flags & kHasBasePath) != 0) {
     SATCHEL_ASSIGN(row.base_path, get_path(in));
   }
-  if ((flags & kHasOrigin) != 0) {
-    SATCHEL_ASSIGN(row.origin, store::decode_entry(in));
-  }
   return {};
 }
 
@@ -106,8 +102,7 @@ std::string encode_row(const InodeRow& row) {
   out.put_u8(kRowVersion).put_u8(static_cast<std::uint8_t>(row.kind));
   out.put_u8(static_cast<std::uint8_t>(
       (row.content ? kHasContent : 0) | (row.base_path ? kHasBasePath : 0) |
-      (row.own_attributes ? kOwnAttributes : 0) | (row.origin ? kHasOrigin : 0) |
-      (row.is_scratch ? kScratch : 0)));
+      (row.own_attributes ? kOwnAttributes : 0) | (row.is_scratch ? kScratch : 0)));
   out.put_raw(row.file_id.bytes).put_varint(row.mode).put_varint(row.uid).put_varint(row.gid);
   put_time(out, row.btime);
   out.put_text(store::encode_xattrs(row.xattrs)).put_text(row.target);
@@ -118,7 +113,6 @@ std::string encode_row(const InodeRow& row) {
   out.put_varint(row.subdirectories).put_varint(row.parent).put_text(row.name);
   if (row.content) out.put_varint(row.content->size).put_raw(row.content->digest.bytes);
   if (row.base_path) out.put_text(row.base_path->text());
-  if (row.origin) store::encode_entry(*row.origin, out);
   return std::string(as_text(out.written()));
 }
 
@@ -165,6 +159,7 @@ std::string encode_dentry(const Dentry& dentry) {
   out.put_u8(static_cast<std::uint8_t>(dentry.kind));
   out.put_varint(dentry.child).put_varint(dentry.position).put_varint(dentry.generation);
   out.put_u64(dentry.ino);
+  if (dentry.origin) store::encode_entry(*dentry.origin, out);
   return std::string(as_text(out.written()));
 }
 
@@ -176,6 +171,10 @@ Result<Dentry> decode_dentry(std::string_view value) {
   SATCHEL_ASSIGN(dentry.position, in.get_varint());
   SATCHEL_ASSIGN(dentry.generation, in.get_varint());
   SATCHEL_ASSIGN(dentry.ino, in.get_u64());
+  if (in.remaining() > 0) {
+    SATCHEL_ASSIGN(auto origin, store::decode_entry(in));
+    dentry.origin = std::make_shared<const store::Entry>(std::move(origin));
+  }
   SATCHEL_TRY(in.expect_end());
   if (dentry.is_whiteout() != (dentry.kind == store::Kind::kWhiteout)) {
     return contradiction("a name of the upper is half a whiteout");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,8 +60,6 @@ struct InodeRow {
   /// Directories: attributes differ from the base directory's; else they repeat them.
   bool own_attributes = true;
   std::uint64_t subdirectories = 0;
-  /// See store::UpperNode::origin; a whiteout stands for "nothing was there".
-  std::optional<store::Entry> origin;
 
   [[nodiscard]] bool has_own_bytes() const { return kind == store::Kind::kFile && !content; }
   friend bool operator==(const InodeRow&, const InodeRow&) = default;
@@ -79,9 +78,11 @@ struct Dentry {
   /// counts then.
   std::uint64_t position = 0;
   Generation generation = 0;  ///< in which the name got this child
+  /// See store::UpperNode::Child::origin; mostly null.
+  std::shared_ptr<const store::Entry> origin = nullptr;
 
   [[nodiscard]] bool is_whiteout() const { return child == 0; }
-  friend bool operator==(const Dentry&, const Dentry&) = default;
+  friend bool operator==(const Dentry&, const Dentry&) = default;  // one and the same origin
 };
 
 std::string encode_dentry(const Dentry& dentry);

@@ -53,7 +53,8 @@ class Sealer {
   };
 
   Result<void> add_name(const Open& directory, const NamedDentry& name) {
-    store::UpperNode::Child child{.name = Name::checked(name.name), .node = {}};
+    store::UpperNode::Child child{
+        .name = Name::checked(name.name), .node = {}, .origin = name.dentry.origin};
     if (!name.dentry.is_whiteout()) {
       if (name.dentry.position != 0) places_.names[directory.id].push_back(name.name);
       std::optional<RelativePath> same_place;
@@ -89,7 +90,6 @@ class Sealer {
     node.target = std::move(row->target);
     node.device = row->device;
     node.names = row->names;
-    node.origin = std::move(row->origin);
     places_.paths.emplace(id, path);
     if (row->kind == store::Kind::kDirectory) {
       if (row->base_path) places_.by_base_path.emplace(row->base_path->text(), path);

@@ -51,11 +51,12 @@ struct UpperNode {
   struct Child {
     Name name;
     std::optional<std::uint32_t> node;  ///< index into SealedUpper::nodes; nullopt: deleted
+    /// The entry that this change was made to, where that is not the base version's under this name
+    /// (a base switch happened in between): the third leg of mediation. A whiteout: nothing was
+    /// there. Null: the base version's. It stays with the name whatever comes under it.
+    std::shared_ptr<const Entry> origin = nullptr;
   };
   std::vector<Child> children;  ///< changed names only, ascending
-  /// The entry that this change was made to, where that is not the base version's at this place (a
-  /// base switch happened in between): the third leg of mediation.
-  std::optional<Entry> origin;
 };
 
 /// The delta of one generation. nodes[0] is the root directory (kSamePlace). A file with several

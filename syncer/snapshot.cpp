@@ -128,16 +128,16 @@ class Builder {
       if (!place.is_in_place && old) edits.push_back({child.name, std::nullopt});
       return {};
     }
+    if (child.origin != nullptr && travels) origins_.set(place.path, *child.origin);
     if (node == nullptr) {
       edits.push_back({child.name, std::nullopt});
       return {};
     }
-    if (node->origin && travels) origins_.set(place.path, *node->origin);
     std::optional<Entry> entry;
     if (kind == Kind::kDirectory) {
       SATCHEL_ASSIGN(entry, changed_directory(*node, parent, place, child.name, old));
     } else {
-      SATCHEL_ASSIGN(entry, changed_file(*child.node, place, child.name, old));
+      SATCHEL_ASSIGN(entry, changed_file(child, place, old));
     }
     if (entry) entry->normalize_file_id(parent.file_id);
     if (entry == old) return {};
@@ -167,11 +167,12 @@ class Builder {
   }
 
   /// Nullopt: it never got quiet, and there is no old content to carry over.
-  Result<std::optional<Entry>> changed_file(std::uint32_t index, const Place& place,
-                                            const Name& name, const std::optional<Entry>& old) {
+  Result<std::optional<Entry>> changed_file(const UpperNode::Child& child, const Place& place,
+                                            const std::optional<Entry>& old) {
+    const std::uint32_t index = *child.node;
     const UpperNode& node = sealed_.nodes[index];
     Entry entry;
-    entry.name = name;
+    entry.name = child.name;
     entry.kind = node.kind;
     entry.file_id = node.file_id;
     entry.linked = names_of_node_[index] > 1;
@@ -185,8 +186,8 @@ class Builder {
       return entry;
     }
     snapshot_.busy.push_back(place.path);
-    const std::optional<Entry>& carried = old && old->kind == Kind::kFile ? old : node.origin;
-    if (!carried || carried->kind != Kind::kFile) return std::nullopt;
+    const Entry* const carried = old && old->kind == Kind::kFile ? &*old : child.origin.get();
+    if (carried == nullptr || carried->kind != Kind::kFile) return std::nullopt;
     entry.content = carried->content;
     entry.attributes.mtime = carried->attributes.mtime;
     return entry;

@@ -74,6 +74,32 @@ def check_new_file(first, second):
     same((first, second), "new", "st_ino")
 
 
+def check_gone(first, second):
+    """The second has to keep its files, while nobody there has seen the first's: what is done to the names afterwards does not take those away."""
+    names = ("removed", "moved", "replaced")
+    for name in names:
+        with open(first.path(name), "wb") as out:
+            out.write(b"first's " + name.encode())
+    first.synced()
+    writers = [Writer(second.path(name), 1 << 20) for name in names]
+    done = second.sync(ok=False)
+    e2e.check(done.returncode == 3 and len(json.loads(done.stdout)["data"]["busy"]) == 3, f"a sync beside writers: exit {done.returncode} {done.stdout}")
+    for writer in writers:
+        writer.stop()
+    os.unlink(second.path("removed"))
+    os.rename(second.path("moved"), second.path("elsewhere"))
+    with open(second.path("replaced.new"), "wb") as out:
+        out.write(b"second's")
+    os.rename(second.path("replaced.new"), second.path("replaced"))
+    done = second.sync(ok=False)
+    lost = json.loads(done.stdout)["data"]["conflict_paths"]
+    e2e.check(done.returncode == 4 and lost == [{"path": "/replaced", "kind": "content"}], f"exit {done.returncode}, {lost}")
+    rest((first, second), "names that are gone")
+    for name in names:
+        e2e.check(contents((first, second), name) == [b"first's " + name.encode()] * 2, f"{name}: {contents((first, second), name)}")
+    e2e.check([len(found) for found in contents((first, second), "elsewhere")] == [1 << 20] * 2, "what was moved is lost")
+
+
 def check_directory(first, second):
     """Both have a file open for writing in a directory that both made, below another one."""
     kept = []
@@ -120,7 +146,7 @@ def test():
         try:
             first.mount()
             second.mount()
-            for check in (check_new_file, check_directory, check_same_bytes):
+            for check in (check_new_file, check_gone, check_directory, check_same_bytes):
                 check(first, second)
                 print(f"{check.__name__}: at rest")
             for device in (first, second):

@@ -57,7 +57,7 @@ struct MemoryUpper::Node {
   Generation changed = 0;  ///< 0: as the base has it
   Generation bytes_changed = 0;
   std::optional<std::string> base_path;  ///< of a directory that the base has, perhaps elsewhere
-  std::optional<Entry> origin;
+  std::shared_ptr<const Entry> origin;
   std::map<std::string, NodePtr> children;
 };
 
@@ -407,7 +407,6 @@ struct MemoryUpper::Sealing {
     row.target = node->target;
     row.device = node->device;
     row.names = node->names;
-    row.origin = node->origin;
     row.base = base;
     if (base == BaseOfDirectory::kBasePath) row.base_path = path_of(*node->base_path);
     sealed.nodes.push_back(row);
@@ -428,14 +427,15 @@ struct MemoryUpper::Sealing {
     for (const std::string& name : names) {
       const auto child = node.children.find(name);
       if (child == node.children.end()) {
-        changed.push_back({Name::checked(name), std::nullopt});
+        changed.push_back({Name::checked(name), std::nullopt, {}});
         continue;
       }
       const auto old = base.find(name);
       const bool is_in_place = old != base.end() && old->second == child->second;
       if (is_in_place && !is_to_be_sealed(*child->second)) continue;
-      changed.push_back(
-          {Name::checked(name), add(child->second, base_of(*child->second, is_in_place))});
+      changed.push_back({Name::checked(name),
+                         add(child->second, base_of(*child->second, is_in_place)),
+                         child->second->origin});
     }
     return changed;
   }
@@ -510,7 +510,7 @@ Result<void> MemoryUpper::switch_base(const store::BaseSwitch& change) {
         origin.attributes = {node.mode, node.uid, node.gid, node.mtime, {}};
         origin.file_id = node.file_id;
         origin.content = hashed->second;
-        kept->origin = origin;
+        kept->origin = std::make_shared<const Entry>(std::move(origin));
       }
     }
     nodes_[kept->id] = kept;

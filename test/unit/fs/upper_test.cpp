@@ -44,7 +44,6 @@ InodeRow full_row() {
   row.base_path = *RelativePath::parse("a/b");
   row.own_attributes = false;
   row.subdirectories = 14;
-  row.origin = store::Entry::whiteout(Name::checked("gone"));
   return row;
 }
 
@@ -78,9 +77,23 @@ TEST_SUITE("fs/upper") {
     const InodeRow row = full_row();
     CHECK((decode_row(encode_row(row)).value() == row));
     CHECK((decode_row(encode_row(InodeRow{})).value() == InodeRow{}));
-    const Dentry dentry{
-        .child = 5, .kind = store::Kind::kFifo, .ino = UINT64_MAX, .position = 6, .generation = 7};
-    CHECK((decode_dentry(encode_dentry(dentry)).value() == dentry));
+    const Dentry dentry{.child = 5,
+                        .kind = store::Kind::kFifo,
+                        .ino = UINT64_MAX,
+                        .position = 6,
+                        .generation = 7,
+                        .origin = std::make_shared<const store::Entry>(
+                            store::Entry::whiteout(Name::checked("gone")))};
+    const Dentry decoded = decode_dentry(encode_dentry(dentry)).value();
+    CHECK(encode_dentry(decoded) == encode_dentry(dentry));
+    CHECK((decoded.child == dentry.child && decoded.kind == dentry.kind &&
+           decoded.ino == dentry.ino && decoded.position == dentry.position &&
+           decoded.generation == dentry.generation));
+    REQUIRE(decoded.origin != nullptr);
+    CHECK(*decoded.origin == *dentry.origin);
+    Dentry plain = dentry;
+    plain.origin.reset();
+    CHECK(decode_dentry(encode_dentry(plain)).value().origin == nullptr);
   }
 
   TEST_CASE("every shortened or lengthened row is refused") {

@@ -27,15 +27,22 @@ struct TwoSides {
   }
   void pull() { pull(workspace->seal()); }
 
-  const store::UpperNode* sealed_node(const store::SealedUpper& sealed, const std::string& path) {
+  const store::UpperNode::Child* sealed_child(const store::SealedUpper& sealed,
+                                              const std::string& path) {
     const store::UpperNode* node = &sealed.nodes[0];
+    const store::UpperNode::Child* found = nullptr;
     for (const Name& name : RelativePath::parse(path)->names()) {
       const auto child = std::find_if(node->children.begin(), node->children.end(),
                                       [&](const auto& c) { return c.name == name; });
-      if (child == node->children.end() || !child->node) return nullptr;
-      node = &sealed.nodes[*child->node];
+      if (child == node->children.end()) return nullptr;
+      found = &*child;
+      if (child->node) node = &sealed.nodes[*child->node];
     }
-    return node;
+    return found;
+  }
+  const store::UpperNode* sealed_node(const store::SealedUpper& sealed, const std::string& path) {
+    const store::UpperNode::Child* const child = sealed_child(sealed, path);
+    return child != nullptr && child->node ? &sealed.nodes[*child->node] : nullptr;
   }
   bool was_told_of(const std::string& name) {
     const auto& told = workspace->notifier().entries;
@@ -125,15 +132,44 @@ TEST_SUITE("fs/view: base switch") {
     CHECK(workspace->read("file") == "CLIENTt of file\n");
     CHECK(workspace->read("both") == "");
     const auto again = view().seal().value();
-    const auto* file = sealed_node(again, "file");
+    const auto* file = sealed_child(again, "file");
     REQUIRE(file != nullptr);
-    REQUIRE(file->origin.has_value());
+    REQUIRE(file->origin != nullptr);
     CHECK(workspace->contents().get(file->origin->content) == "content of file\n");
-    const auto* both = sealed_node(again, "both");
-    REQUIRE(both->origin.has_value());
+    const auto* both = sealed_child(again, "both");
+    REQUIRE(both->origin != nullptr);
     CHECK(both->origin->is_whiteout());
     workspace->reopen();
     CHECK(workspace->read("file") == "CLIENTt of file\n");
+  }
+
+  // Else the other side's file, which nobody here has seen, would go without a word.
+  TEST_CASE_FIXTURE(TwoSides, "the origin of a change stays with the name") {
+    auto sealed = workspace->seal();
+    for (const std::string path : {"removed", "moved", "replaced"}) {
+      CHECK(workspace->make_file(path, 0644) == 0);
+      server.make_file(path, 0600);
+    }
+    CHECK(workspace->write("file", 0, "CLIENT") == 0);
+    server.write("file", 0, "SERVER");
+    pull(std::move(sealed));
+    CHECK(workspace->make_file("other", 0644) == 0);
+    CHECK(workspace->unlink("removed") == 0);
+    CHECK(workspace->rename("moved", "elsewhere", 0) == 0);
+    CHECK(workspace->rename("other", "replaced", 0) == 0);
+    CHECK(workspace->rename("file", "replaced", RENAME_EXCHANGE) == 0);
+    workspace->reopen();
+    const auto again = view().seal().value();
+    for (const std::string path : {"removed", "moved", "replaced"}) {
+      CAPTURE(path);
+      REQUIRE(sealed_child(again, path) != nullptr);
+      REQUIRE(sealed_child(again, path)->origin != nullptr);
+      CHECK(sealed_child(again, path)->origin->is_whiteout());
+    }
+    CHECK(sealed_child(again, "elsewhere")->origin == nullptr);
+    const auto origin = sealed_child(again, "file")->origin;
+    REQUIRE(origin != nullptr);
+    CHECK(workspace->contents().get(origin->content) == "content of file\n");
   }
 
   TEST_CASE_FIXTURE(TwoSides, "fields that only one side changed end as that side has them") {
@@ -320,6 +356,18 @@ TEST_SUITE("fs/view: base switch") {
     CHECK(view().set_attributes(file, std::nullopt, change, {}).error().code == ESTALE);
     CHECK(view().link(file, kRootNode, Name::checked("third")).error().code == ESTALE);
     CHECK(workspace->read("dir/second") == "SERVERt of file\n");
+  }
+
+  TEST_CASE_FIXTURE(TwoSides, "who is in a directory that another side removed cannot name it") {
+    const auto directory = workspace->hold("dir/sub/deep");
+    server.unlink("dir/sub/deep/d");
+    server.remove_directory("dir/sub/deep");
+    pull();
+    const Name name = Name::checked("new");
+    CHECK(view().get_attributes(directory)->nlink == 0);
+    CHECK(view().lookup(directory, name).error().code == ESTALE);
+    CHECK(view().make_directory(directory, name, 0755, {}).error().code == ESTALE);
+    CHECK(view().open_directory(directory).error().code == ESTALE);
   }
 
   // One of its names went, and with it the node that the others led to.
