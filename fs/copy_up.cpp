@@ -54,6 +54,10 @@ struct Holding {
   bool has_own_bytes = false;
   bool is_scratch = false;
   store::ContentId content;  ///< if it has no own bytes
+
+  [[nodiscard]] bool is_still(const InodeRow& row) const {
+    return row.content == content && row.is_scratch == is_scratch;
+  }
 };
 
 Result<Holding> holding_of(ViewState& view, Node& node) {
@@ -142,8 +146,8 @@ Result<std::shared_ptr<Inode>> ViewState::own_bytes(Node& asked, CopyUp what) {
       SATCHEL_ASSIGN(shared_blocks, fill_new(*this, holding, id, fd.get()));
     }
     lock.lock();
-    if (node.inode != holding.inode || (node.inode && node.inode->row.content != holding.content)) {
-      continue;  // it changed while it was copied: look again
+    if (node.inode != holding.inode || (node.inode && !holding.is_still(node.inode->row))) {
+      continue;  // it changed, or was moved, while it was copied: look again
     }
     Change change(*this);
     if (!node.inode) change.number_next(id);

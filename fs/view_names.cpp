@@ -160,6 +160,7 @@ Result<NodeReply> ViewState::make_child(NodeId parent, const Name& name, store::
   SATCHEL_TRY(check_rules(*directory, name, kind));
   SATCHEL_ASSIGN(InodeRow row, new_row(*directory, kind, mode, caller, context.clock.now()));
   if (complete) complete(row);
+  row.is_scratch = kind == store::Kind::kFile && discards(*directory, name);
   SATCHEL_ASSIGN(NodeRef node, add_child(*directory, name, std::move(row)));
   return reply_with(std::move(node));
 }
