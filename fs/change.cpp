@@ -151,14 +151,22 @@ Result<void> Change::put_name(Node& directory, const Name& name, const Edit& chi
   return {};
 }
 
+bool Change::hides_unseen(UpperId removed) const {
+  const auto edit = edits_.find(removed);
+  return edit != edits_.end() && edit->second.hides_unseen;
+}
+
 Result<void> Change::drop_name(Node& directory, const Name& name) {
   drops_name_ = true;
   SATCHEL_ASSIGN(const Edit* parent, edit(directory));
   SATCHEL_ASSIGN(const bool is_in_base, base_has(directory, name));
   SATCHEL_ASSIGN(StagedName* const staged, stage(parent->inode->id, name.text()));
-  const auto origin = staged->after ? staged->after->origin : nullptr;
+  auto origin = staged->after ? staged->after->origin : nullptr;
+  if (staged->after && hides_unseen(staged->after->child)) {
+    origin = std::make_shared<const store::Entry>(store::Entry::whiteout(name));
+  }
   staged->after.reset();
-  if (is_in_base) staged->after = Dentry{.generation = generation_, .origin = origin};
+  if (is_in_base) staged->after = Dentry{.generation = generation_, .origin = std::move(origin)};
   return {};
 }
 
@@ -182,6 +190,7 @@ Result<void> Change::remove(Edit& edit) {
     SATCHEL_ASSIGN(const auto left, view_.upper->list_dentries(edit.inode->id, from, kRemoveBatch));
     for (const NamedDentry& name : left) {
       Upper::remove_dentry(batch_, edit.inode->id, name.name);
+      if (name.dentry.origin != nullptr) edit.hides_unseen = true;
     }
     more = left.size() == kRemoveBatch;
     if (more) from = left.back().name + '\0';

@@ -38,16 +38,6 @@ bool same_fields(const InodeRow& row, const store::Attributes& attributes,
          row.live.mtime == attributes.mtime && row.xattrs == xattrs;
 }
 
-/// Equal as far as what was changed there goes; pages of a directory change on their own.
-bool same_entry(const std::optional<store::LocatedEntry>& first,
-                const std::optional<store::LocatedEntry>& second) {
-  if (!first || !second) return !first && !second;
-  if (first->entry.is_directory() && second->entry.is_directory()) {
-    return first->file_id == second->file_id;
-  }
-  return first->entry == second->entry;
-}
-
 /// As trees compare them.
 bool same_encoding(const std::optional<store::LocatedEntry>& first,
                    const std::optional<store::LocatedEntry>& second) {
@@ -151,7 +141,6 @@ class Planner {
     if (file.is_new) return {};
     const bool is_known =
         content && file.in_snapshot && is_in_snapshot(id, row, file.in_snapshot->entry);
-    file.is_committed = is_known || file.path.has_value();
     if (!file.in_snapshot || !file.in_next) return {};
     const store::Entry& snapshot = file.in_snapshot->entry;
     const store::Entry& next = file.in_next->entry;
@@ -267,21 +256,20 @@ class Planner {
     Dentry dentry = name.dentry;
     if (dentry.is_whiteout()) {
       SATCHEL_ASSIGN(const bool keeps, keeps_whiteout(directory, name, after));
-      return keeps ? std::optional(dentry) : std::nullopt;
+      if (!keeps) return std::optional<Dentry>();
+      SATCHEL_TRY(set_origin(directory, Name::checked(name.name), after, nullptr, dentry));
+      return std::optional(dentry);
     }
     const auto child = rows_.index.find(dentry.child);
     const bool keeps = child != rows_.index.end() ? rows_.directories[child->second].is_kept
                                                   : !rows_.files.at(dentry.child).is_dropped;
     if (!keeps) return std::optional<Dentry>();
-    if (child != rows_.index.end()) {
-      const SwitchDirectory& below = rows_.directories[child->second];
-      dentry.ino = store::inode_number(below.row.file_id);
-      if (below.in_snapshot) dentry.origin.reset();  // what is in it was mediated
-    } else {
-      const SwitchFile& file = rows_.files.at(dentry.child);
-      dentry.ino = store::inode_number(file.row.file_id);
-      SATCHEL_TRY(set_origin(directory, Name::checked(name.name), file, after, dentry));
-    }
+    const bool is_directory = child != rows_.index.end();
+    const InodeRow& row =
+        is_directory ? rows_.directories[child->second].row : rows_.files.at(dentry.child).row;
+    dentry.ino = store::inode_number(row.file_id);
+    const bool is_new = !is_directory && rows_.files.at(dentry.child).is_new;
+    if (!is_new) SATCHEL_TRY(set_origin(directory, Name::checked(name.name), after, &row, dentry));
     if (after) {
       dentry.position = 0;
     } else if (dentry.position == 0) {
@@ -290,17 +278,49 @@ class Planner {
     return std::optional(dentry);
   }
 
-  /// What the change of a name was made to is the third leg of the next mediation.
+  /// What the change of a name was made to is the third leg of the next mediation: what the last
+  /// one was given, if that took the name as it was sealed. `row`: what has the name; null:
+  /// nothing.
   Result<void> set_origin(const SwitchDirectory& directory, const Name& name,
-                          const SwitchFile& file, const std::optional<store::LocatedEntry>& after,
+                          const std::optional<store::LocatedEntry>& after, const InodeRow* row,
                           Dentry& dentry) {
-    if (file.is_new || (dentry.origin != nullptr && !file.is_committed)) return {};
-    SATCHEL_ASSIGN(const auto before, find_in(input_.snapshot, directory.in_snapshot, name));
+    if (dentry.origin != nullptr && !was_mediated(directory, name, dentry.kind)) return {};
+    SATCHEL_ASSIGN(auto before, find_in(input_.snapshot, directory.in_snapshot, name));
     dentry.origin.reset();
+    // What is in two directories is mediated name by name.
+    const bool is_directory = dentry.kind == store::Kind::kDirectory;
+    if (is_directory && (!after || after->entry.is_directory())) return {};
+    if (row != nullptr && before && after) SATCHEL_TRY(take_equal_fields(*row, *after, *before));
     if (same_encoding(before, after)) return {};
     dentry.origin =
         std::make_shared<const store::Entry>(before ? before->entry : store::Entry::whiteout(name));
     return {};
+  }
+
+  /// What `row` has as the next base has it is no change of that: `origin` says so too.
+  Result<void> take_equal_fields(const InodeRow& row, const store::LocatedEntry& next,
+                                 store::LocatedEntry& origin) {
+    const store::Attributes& theirs = next.entry.attributes;
+    store::Attributes& attributes = origin.entry.attributes;
+    if (row.mode == theirs.mode) attributes.mode = theirs.mode;
+    if (row.uid == theirs.uid) attributes.uid = theirs.uid;
+    if (row.gid == theirs.gid) attributes.gid = theirs.gid;
+    if (row.live.mtime == theirs.mtime) attributes.mtime = theirs.mtime;
+    if (row.file_id == next.file_id) {
+      origin.entry.file_id = next.entry.file_id;
+      origin.entry.linked = next.entry.linked;
+    }
+    if (attributes.xattrs == theirs.xattrs) return {};
+    SATCHEL_ASSIGN(const auto xattrs, input_.next.xattrs(next.entry));
+    if (row.xattrs == xattrs) attributes.xattrs = theirs.xattrs;
+    return {};
+  }
+
+  [[nodiscard]] bool was_mediated(const SwitchDirectory& directory, const Name& name,
+                                  store::Kind kind) const {
+    if (!directory.sealed) return false;
+    const RelativePath path = *directory.sealed / name;
+    return input_.change.travels(path, kind) && !input_.change.busy.contains(path.text());
   }
 
   Result<bool> keeps_whiteout(const SwitchDirectory& directory, const NamedDentry& name,
@@ -316,7 +336,7 @@ class Planner {
     }
     // Deleted here, changed there: the change is shown, or nobody would ever see it.
     SATCHEL_ASSIGN(const auto before, find_in(input_.snapshot, directory.in_snapshot, text));
-    return same_entry(before, after);
+    return same_encoding(before, after);
   }
 
   void put_name(const SwitchDirectory& directory, const NamedDentry& before,

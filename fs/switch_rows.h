@@ -35,8 +35,7 @@ struct SwitchFile {
   std::optional<store::LocatedEntry> in_snapshot, in_next;  ///< at `path`, or where it is now
   bool is_new = false;
   bool is_dropped = false;
-  bool is_committed = false;  ///< the snapshot has it as it is, or was when a name of it was sealed
-  bool is_placed = false;     ///< in_snapshot and in_next are known
+  bool is_placed = false;  ///< in_snapshot and in_next are known
 };
 
 /// All rows, directories before what is in them.

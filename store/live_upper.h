@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -78,6 +79,7 @@ struct BaseSwitch {
   std::map<UpperId, ContentId> contents;  ///< what was hashed; rows still equal to it and unchanged
                                           ///< since the seal become base files
   std::function<bool(const RelativePath&, Kind)> travels;  ///< rows of other paths stay
+  std::set<std::string> busy;  ///< paths of files that the snapshot does not have as sealed
 };
 
 /// Thread-safe; one round at a time is the caller's duty.

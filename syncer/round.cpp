@@ -297,6 +297,7 @@ class Round {
     change.base_version = head_record_.number;
     change.image_root = body_of(head_record_).image_root;
     change.contents = snapshot_.contents;
+    for (const RelativePath& path : snapshot_.busy) change.busy.insert(path.text());
     change.travels = [this](const RelativePath& path, store::Kind kind) {
       return context_.rules.travels(path, kind);
     };

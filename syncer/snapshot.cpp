@@ -65,6 +65,8 @@ class Builder {
     /// What the change is merged with is what the base has at this path: no edit keeps that.
     bool is_in_place = true;
     std::size_t depth = 0;
+    /// Where the base has the directory that is there; none: it is new.
+    std::optional<RelativePath> base = RelativePath();
   };
 
   /// `source` is the base directory that the changes are merged with, if there is one.
@@ -116,7 +118,8 @@ class Builder {
                         const store::PageId& page, std::vector<DirectoryEdit>& edits) {
     const Place place{.path = above.path / child.name,
                       .is_in_place = above.is_in_place,
-                      .depth = above.depth + 1};
+                      .depth = above.depth + 1,
+                      .base = {}};
     const UpperNode* const node = child.node ? &sealed_.nodes.at(*child.node) : nullptr;
     SATCHEL_ASSIGN(const auto old, store::find_entry(context_.trees, page, child.name));
     if (node == nullptr && !old) return {};  // made and removed again
@@ -128,14 +131,16 @@ class Builder {
       if (!place.is_in_place && old) edits.push_back({child.name, std::nullopt});
       return {};
     }
-    if (child.origin != nullptr && travels) origins_.set(place.path, *child.origin);
+    if (child.origin != nullptr && travels && above.base) {
+      origins_.set(*above.base / child.name, *child.origin);
+    }
     if (node == nullptr) {
       edits.push_back({child.name, std::nullopt});
       return {};
     }
     std::optional<Entry> entry;
     if (kind == Kind::kDirectory) {
-      SATCHEL_ASSIGN(entry, changed_directory(*node, parent, place, child.name, old));
+      SATCHEL_ASSIGN(entry, changed_directory(*node, parent, place, above, child.name, old));
     } else {
       SATCHEL_ASSIGN(entry, changed_file(child, place, old));
     }
@@ -146,16 +151,19 @@ class Builder {
   }
 
   Result<Entry> changed_directory(const UpperNode& node, const UpperNode& parent, Place place,
-                                  const Name& name, const std::optional<Entry>& old) {
+                                  const Place& above, const Name& name,
+                                  const std::optional<Entry>& old) {
     std::optional<LocatedEntry> source;
     switch (node.base) {
       case BaseOfDirectory::kNothing:
         break;
       case BaseOfDirectory::kSamePlace:
         if (old) source = LocatedEntry{*old, old->effective_file_id(parent.file_id)};
+        if (above.base) place.base = *above.base / name;
         break;
       case BaseOfDirectory::kBasePath: {
         SATCHEL_ASSIGN(source, store::locate_path(context_.trees, base_, node.base_path));
+        place.base = node.base_path;
         break;
       }
     }

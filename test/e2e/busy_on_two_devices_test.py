@@ -9,6 +9,7 @@ Each device keeps files open for writing, or writes them without a pause, so tha
 import argparse
 import json
 import os
+import shutil
 import threading
 
 import satchel_e2e as e2e
@@ -100,6 +101,60 @@ def check_gone(first, second):
     e2e.check([len(found) for found in contents((first, second), "elsewhere")] == [1 << 20] * 2, "what was moved is lost")
 
 
+def check_moved_directory(first, second):
+    """As check_gone, for the directory in which the name is."""
+    tops = ("renamed", "deleted/deep")
+    for top in tops:
+        os.makedirs(first.path(top))
+        with open(first.path(top + "/known"), "wb") as out:
+            out.write(b"known")
+    rest((first, second), "directories that both know")
+    for top in tops:
+        with open(first.path(top + "/new"), "wb") as out:
+            out.write(b"first's")
+    first.synced()
+    writers = [Writer(second.path(top + "/new"), 1 << 20) for top in tops]
+    second.sync(ok=False)
+    for writer in writers:
+        writer.stop()
+    os.rename(second.path("renamed"), second.path("renamed too"))
+    shutil.rmtree(second.path("deleted"))
+    second.sync(ok=False)
+    rest((first, second), "directories that are gone")
+    for path in ("renamed/new", "deleted/deep/new"):
+        e2e.check(contents((first, second), path) == [b"first's"] * 2, f"{path}: {contents((first, second), path)}")
+    e2e.check([len(found) for found in contents((first, second), "renamed too/new")] == [1 << 20] * 2, "what was moved is lost")
+
+
+def check_open_for_long(first, second):
+    """What the second writes to a file that stays open is its own change each time, not one against a state long gone."""
+    with open(second.path("long"), "wb", buffering=0) as file:
+        for number in range(4):
+            os.pwrite(file.fileno(), b"%d" % number, 0)
+            second.synced()
+            os.chmod(first.path("long"), 0o600 + number) if number else first.synced()
+            first.synced()
+    rest((first, second), "a file that was open for long")
+    e2e.check(contents((first, second), "long") == [b"3", b"3"], f"{contents((first, second), 'long')}")
+
+
+def check_directory_over_file(first, second):
+    """The second has a file open in a directory where the first has made a file."""
+    with open(first.path("either"), "wb") as out:
+        out.write(b"first's")
+    first.synced()
+    os.mkdir(second.path("either"))
+    with open(second.path("either/log"), "wb", buffering=0) as log:
+        for _ in range(2):
+            log.write(b"log")
+            done = second.sync(ok=False)
+            lost = json.loads(done.stdout)["data"]["conflict_paths"]
+            e2e.check(done.returncode == 4 and lost == [{"path": "/either", "kind": "kind"}], f"exit {done.returncode}, {lost}")
+        second.synced()  # nothing new: what lost has been kept
+    rest((first, second), "a directory over a file")
+    e2e.check(contents((first, second), "either") == [b"first's"] * 2, f"{contents((first, second), 'either')}")
+
+
 def check_directory(first, second):
     """Both have a file open for writing in a directory that both made, below another one."""
     kept = []
@@ -146,7 +201,7 @@ def test():
         try:
             first.mount()
             second.mount()
-            for check in (check_new_file, check_gone, check_directory, check_same_bytes):
+            for check in (check_new_file, check_gone, check_moved_directory, check_open_for_long, check_directory_over_file, check_directory, check_same_bytes):
                 check(first, second)
                 print(f"{check.__name__}: at rest")
             for device in (first, second):

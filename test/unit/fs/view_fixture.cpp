@@ -311,9 +311,9 @@ store::BaseSwitch Workspace::seal() {
           .base_version = sealed->base_version + 1,
           .image_root = {},
           .contents = std::move(snapshot.contents),
-          .travels = [this](const RelativePath& path, store::Kind kind) {
-            return router_.decide(path, kind).travels();
-          }};
+          .travels = [this](const RelativePath& path,
+                            store::Kind kind) { return router_.decide(path, kind).travels(); },
+          .busy = {}};
 }
 
 void Workspace::commit() {
