@@ -151,9 +151,18 @@ Result<void> Change::put_name(Node& directory, const Name& name, const Edit& chi
   return {};
 }
 
-bool Change::hides_unseen(UpperId removed) const {
-  const auto edit = edits_.find(removed);
-  return edit != edits_.end() && edit->second.hides_unseen;
+/// Nothing of the base directory `path` counts as seen: the mark goes to the name that hides it.
+Result<void> Change::mark_unseen(const RelativePath& path) {
+  for (RelativePath hidden = path; !hidden.is_root(); hidden = hidden.parent()) {
+    SATCHEL_ASSIGN(const auto above, view_.upper->find_place(hidden.parent()));
+    if (!above) continue;
+    SATCHEL_ASSIGN(StagedName* const staged, stage(*above, hidden.name().text()));
+    if (!staged->after) continue;
+    staged->after->origin =
+        std::make_shared<const store::Entry>(store::Entry::whiteout(hidden.name()));
+    return {};
+  }
+  return {};
 }
 
 Result<void> Change::drop_name(Node& directory, const Name& name) {
@@ -162,9 +171,6 @@ Result<void> Change::drop_name(Node& directory, const Name& name) {
   SATCHEL_ASSIGN(const bool is_in_base, base_has(directory, name));
   SATCHEL_ASSIGN(StagedName* const staged, stage(parent->inode->id, name.text()));
   auto origin = staged->after ? staged->after->origin : nullptr;
-  if (staged->after && hides_unseen(staged->after->child)) {
-    origin = std::make_shared<const store::Entry>(store::Entry::whiteout(name));
-  }
   staged->after.reset();
   if (is_in_base) staged->after = Dentry{.generation = generation_, .origin = std::move(origin)};
   return {};
@@ -184,18 +190,19 @@ Result<void> Change::remove(Edit& edit) {
   // An empty directory has whiteouts left, if there is something of the base under it.
   if (!edit.row.base_path) return {};
   Upper::remove_place(batch_, *edit.row.base_path);
-  edit.row.base_path.reset();
+  const RelativePath base_path = *std::exchange(edit.row.base_path, std::nullopt);
+  bool hides_unseen = false;
   std::string from;
   for (bool more = true; more;) {
     SATCHEL_ASSIGN(const auto left, view_.upper->list_dentries(edit.inode->id, from, kRemoveBatch));
     for (const NamedDentry& name : left) {
       Upper::remove_dentry(batch_, edit.inode->id, name.name);
-      if (name.dentry.origin != nullptr) edit.hides_unseen = true;
+      hides_unseen = hides_unseen || name.dentry.origin != nullptr;
     }
     more = left.size() == kRemoveBatch;
     if (more) from = left.back().name + '\0';
   }
-  return {};
+  return hides_unseen ? mark_unseen(base_path) : Result<void>();
 }
 
 // For a hot inode, what its bytes have done so far comes before this change.

@@ -32,8 +32,6 @@ class Change {
     bool is_new = false;
     bool is_removed = false;  ///< the row goes; who has the inode open keeps it
     bool is_stored = true;
-    /// Of a directory that goes: it had origins, so the base's may hold what nobody here has seen.
-    bool hides_unseen = false;
   };
 
   /// One clock reading for the whole operation.
@@ -79,7 +77,7 @@ class Change {
   Result<bool> base_has(Node& directory, const Name& name);
   /// What `name` becomes; until that is said, it stays what it is.
   Result<StagedName*> stage(UpperId directory, const std::string& name);
-  [[nodiscard]] bool hides_unseen(UpperId removed) const;
+  Result<void> mark_unseen(const RelativePath& path);
   void put_edits();
   /// Brings row.live up to memory; true if the inode is hot.
   bool copy_live(Edit& edit);

@@ -284,17 +284,27 @@ class Planner {
   Result<void> set_origin(const SwitchDirectory& directory, const Name& name,
                           const std::optional<store::LocatedEntry>& after, const InodeRow* row,
                           Dentry& dentry) {
-    if (dentry.origin != nullptr && !was_mediated(directory, name, dentry.kind)) return {};
+    const store::Kind kind = dentry.is_whiteout() && after ? after->entry.kind : dentry.kind;
+    if (dentry.origin != nullptr && !was_mediated(directory, name, kind)) return {};
     SATCHEL_ASSIGN(auto before, find_in(input_.snapshot, directory.in_snapshot, name));
     dentry.origin.reset();
-    // What is in two directories is mediated name by name.
-    const bool is_directory = dentry.kind == store::Kind::kDirectory;
-    if (is_directory && (!after || after->entry.is_directory())) return {};
+    if (is_merged(directory, name, dentry)) return {};  // name by name
     if (row != nullptr && before && after) SATCHEL_TRY(take_equal_fields(*row, *after, *before));
     if (same_encoding(before, after)) return {};
-    dentry.origin =
-        std::make_shared<const store::Entry>(before ? before->entry : store::Entry::whiteout(name));
+    // Of a directory that was replaced here nobody has seen what the other side did to it.
+    const bool is_unseen = !before || (after && after->entry.is_directory());
+    dentry.origin = std::make_shared<const store::Entry>(is_unseen ? store::Entry::whiteout(name)
+                                                                   : before->entry);
     return {};
+  }
+
+  /// The name leads to a directory that is merged with what the next base has under it.
+  [[nodiscard]] bool is_merged(const SwitchDirectory& directory, const Name& name,
+                               const Dentry& dentry) const {
+    const auto child = rows_.index.find(dentry.child);
+    if (child == rows_.index.end()) return false;
+    const auto& base = rows_.directories[child->second].next_base;
+    return base && directory.next_base && *base == *directory.next_base / name;
   }
 
   /// What `row` has as the next base has it is no change of that: `origin` says so too.
@@ -320,7 +330,11 @@ class Planner {
                                   store::Kind kind) const {
     if (!directory.sealed) return false;
     const RelativePath path = *directory.sealed / name;
-    return input_.change.travels(path, kind) && !input_.change.busy.contains(path.text());
+    const std::set<std::string>& busy = input_.change.busy;
+    const auto in_it = busy.lower_bound(path.text() + '/');
+    const bool was_busy = busy.contains(path.text()) ||
+                          (in_it != busy.end() && in_it->starts_with(path.text() + '/'));
+    return input_.change.travels(path, kind) && !was_busy;
   }
 
   Result<bool> keeps_whiteout(const SwitchDirectory& directory, const NamedDentry& name,

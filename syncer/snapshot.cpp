@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "store/directory.h"
@@ -52,6 +53,7 @@ class Builder {
     SATCHEL_ASSIGN(snapshot_.tree, restrict_change(context_.trees, base_, snapshot_.tree,
                                                    travelling_paths(context_.rules)));
     snapshot_.third_leg = base_;
+    note_origins(root, RelativePath());
     if (!origins_.is_empty()) {
       SATCHEL_ASSIGN(snapshot_.third_leg, edit_tree(context_.trees, base_, origins_));
       snapshot_.has_origins = snapshot_.third_leg != base_;
@@ -65,7 +67,7 @@ class Builder {
     /// What the change is merged with is what the base has at this path: no edit keeps that.
     bool is_in_place = true;
     std::size_t depth = 0;
-    /// Where the base has the directory that is there; none: it is new.
+    /// Where the base has, or might have, what is there; none: it is in a new directory, or is one.
     std::optional<RelativePath> base = RelativePath();
   };
 
@@ -114,12 +116,34 @@ class Builder {
     return attributes;
   }
 
+  static std::optional<RelativePath> below(const std::optional<RelativePath>& directory,
+                                           const Name& name) {
+    return directory ? std::optional(*directory / name) : std::nullopt;
+  }
+
+  /// What changes were made to stands where the base has it, wherever that is shown now. `base`:
+  /// where that is for what is in `directory`.
+  void note_origins(const UpperNode& directory, const std::optional<RelativePath>& base) {
+    for (const UpperNode::Child& child : directory.children) {
+      const UpperNode* const node = child.node ? &sealed_.nodes.at(*child.node) : nullptr;
+      std::optional<RelativePath> place = below(base, child.name);
+      if (child.origin != nullptr && place && !carried_.contains(place->text())) {
+        const Kind kind = node != nullptr ? node->kind : child.origin->kind;
+        if (context_.rules.travels(*place, kind)) origins_.set(*place, *child.origin);
+      }
+      if (node == nullptr || node->kind != Kind::kDirectory) continue;
+      if (node->base == BaseOfDirectory::kNothing) place.reset();
+      if (node->base == BaseOfDirectory::kBasePath) place = node->base_path;
+      note_origins(*node, place);
+    }
+  }
+
   Result<void> add_edit(const UpperNode::Child& child, const UpperNode& parent, const Place& above,
                         const store::PageId& page, std::vector<DirectoryEdit>& edits) {
     const Place place{.path = above.path / child.name,
                       .is_in_place = above.is_in_place,
                       .depth = above.depth + 1,
-                      .base = {}};
+                      .base = below(above.base, child.name)};
     const UpperNode* const node = child.node ? &sealed_.nodes.at(*child.node) : nullptr;
     SATCHEL_ASSIGN(const auto old, store::find_entry(context_.trees, page, child.name));
     if (node == nullptr && !old) return {};  // made and removed again
@@ -131,16 +155,13 @@ class Builder {
       if (!place.is_in_place && old) edits.push_back({child.name, std::nullopt});
       return {};
     }
-    if (child.origin != nullptr && travels && above.base) {
-      origins_.set(*above.base / child.name, *child.origin);
-    }
     if (node == nullptr) {
       edits.push_back({child.name, std::nullopt});
       return {};
     }
     std::optional<Entry> entry;
     if (kind == Kind::kDirectory) {
-      SATCHEL_ASSIGN(entry, changed_directory(*node, parent, place, above, child.name, old));
+      SATCHEL_ASSIGN(entry, changed_directory(*node, parent, place, child.name, old));
     } else {
       SATCHEL_ASSIGN(entry, changed_file(child, place, old));
     }
@@ -151,15 +172,14 @@ class Builder {
   }
 
   Result<Entry> changed_directory(const UpperNode& node, const UpperNode& parent, Place place,
-                                  const Place& above, const Name& name,
-                                  const std::optional<Entry>& old) {
+                                  const Name& name, const std::optional<Entry>& old) {
     std::optional<LocatedEntry> source;
     switch (node.base) {
       case BaseOfDirectory::kNothing:
+        place.base.reset();
         break;
       case BaseOfDirectory::kSamePlace:
         if (old) source = LocatedEntry{*old, old->effective_file_id(parent.file_id)};
-        if (above.base) place.base = *above.base / name;
         break;
       case BaseOfDirectory::kBasePath: {
         SATCHEL_ASSIGN(source, store::locate_path(context_.trees, base_, node.base_path));
@@ -194,6 +214,10 @@ class Builder {
       return entry;
     }
     snapshot_.busy.push_back(place.path);
+    if (child.origin != nullptr && old && old->kind == Kind::kFile && !entry.linked && place.base) {
+      carried_.insert(place.base->text());  // no change yet, so it was made to the base's
+      return old;
+    }
     const Entry* const carried = old && old->kind == Kind::kFile ? &*old : child.origin.get();
     if (carried == nullptr || carried->kind != Kind::kFile) return std::nullopt;
     entry.content = carried->content;
@@ -222,6 +246,8 @@ class Builder {
   std::vector<std::uint32_t> names_of_node_;
   std::map<std::uint32_t, std::optional<ContentId>> hashed_;
   TreeEdits origins_;
+  std::set<std::string>
+      carried_;  ///< paths of the base whose busy files the snapshot has as it does
   Snapshot snapshot_;
 };
 

@@ -103,7 +103,7 @@ def check_gone(first, second):
 
 def check_moved_directory(first, second):
     """As check_gone, for the directory in which the name is."""
-    tops = ("renamed", "deleted/deep")
+    tops = ("renamed", "deleted/deep", "wandered", "trashed")
     for top in tops:
         os.makedirs(first.path(top))
         with open(first.path(top + "/known"), "wb") as out:
@@ -119,11 +119,37 @@ def check_moved_directory(first, second):
         writer.stop()
     os.rename(second.path("renamed"), second.path("renamed too"))
     shutil.rmtree(second.path("deleted"))
+    os.rename(second.path("wandered"), second.path("wandered off"))
+    shutil.rmtree(second.path("wandered off"))
+    os.makedirs(second.path("home/ada/.cache"), exist_ok=True)
+    os.rename(second.path("trashed"), second.path("home/ada/.cache/trashed"))
     second.sync(ok=False)
     rest((first, second), "directories that are gone")
-    for path in ("renamed/new", "deleted/deep/new"):
+    for path in (top + "/new" for top in tops):
         e2e.check(contents((first, second), path) == [b"first's"] * 2, f"{path}: {contents((first, second), path)}")
     e2e.check([len(found) for found in contents((first, second), "renamed too/new")] == [1 << 20] * 2, "what was moved is lost")
+
+
+def check_reverted(first, second):
+    """What the first brings back while the second is busy stays."""
+    for content in (b"old", b"new"):
+        with open(first.path("reverted"), "wb") as out:
+            out.write(content)
+        first.synced()
+        if content == b"old":
+            second.synced()
+            writer = Writer(second.path("reverted"), 1 << 20)
+        second.sync(ok=False)
+    with open(first.path("reverted"), "wb") as out:
+        out.write(b"old")
+    first.synced()
+    done = second.sync(ok=False)
+    e2e.check(done.returncode == 3, f"a sync beside a writer: exit {done.returncode} {done.stdout}")
+    first.synced()
+    e2e.check(contents((first,), "reverted") == [b"old"], f"{contents((first,), 'reverted')}")
+    writer.stop()
+    second.sync(ok=False)
+    rest((first, second), "a file that was brought back")
 
 
 def check_open_for_long(first, second):
@@ -201,7 +227,7 @@ def test():
         try:
             first.mount()
             second.mount()
-            for check in (check_new_file, check_gone, check_moved_directory, check_open_for_long, check_directory_over_file, check_directory, check_same_bytes):
+            for check in (check_new_file, check_gone, check_moved_directory, check_reverted, check_open_for_long, check_directory_over_file, check_directory, check_same_bytes):
                 check(first, second)
                 print(f"{check.__name__}: at rest")
             for device in (first, second):
