@@ -246,8 +246,8 @@ class Builder {
   std::vector<std::uint32_t> names_of_node_;
   std::map<std::uint32_t, std::optional<ContentId>> hashed_;
   TreeEdits origins_;
-  std::set<std::string>
-      carried_;  ///< paths of the base whose busy files the snapshot has as it does
+  /// Paths of the base whose files were busy, so that the snapshot has them as the base does.
+  std::set<std::string> carried_;
   Snapshot snapshot_;
 };
 
