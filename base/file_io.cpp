@@ -62,10 +62,14 @@ class TemporaryFile {
 
 Error file_error(std::string_view path, std::string_view doing) {
   Error error = errno_error(path, doing);
-  if (error.code == ENOSPC || error.code == EDQUOT) error.sat = Sat::kNoSpace;
+  if (is_full(error)) error.sat = Sat::kNoSpace;
   if (error.code == EROFS) error.sat = Sat::kReadOnly;
   if (error.code == EIO) error.sat = Sat::kIo;
   return error;
+}
+
+bool is_full(const Error& error) {
+  return error.code == ENOSPC || error.code == EDQUOT;
 }
 
 Result<void> write_file_durably(int dir_fd, const Name& name, Bytes bytes, mode_t mode) {

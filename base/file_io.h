@@ -53,5 +53,7 @@ Result<UniqueFd> make_directories_at(int dir_fd, const RelativePath& path, mode_
 /// errno_error() for calls on the filesystem below: ENOSPC and EDQUOT get kNoSpace, EROFS
 /// kReadOnly, EIO kIo.
 Error file_error(std::string_view path, std::string_view doing);
+/// There is no room below, for anybody or for this user.
+bool is_full(const Error& error);
 
 }  // namespace satchel

@@ -70,10 +70,6 @@ Result<void> copy_sparse_file(int from, int to, std::uint64_t size) {
   return {};
 }
 
-bool is_full(const Error& error) {
-  return error.code == ENOSPC || error.code == EDQUOT;
-}
-
 LeafRange leaves_of(std::uint64_t offset, std::uint64_t end) {
   return {.first = offset / store::kLeafBytes, .last = (end - 1) / store::kLeafBytes};
 }

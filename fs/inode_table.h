@@ -43,6 +43,8 @@ struct Inode {
   bool is_hot = false;
   std::uint32_t unseen_writers = 0;  ///< such files that are open
   Timestamp bytes_atime;             ///< while hot: of the file in upper/, as it was seen last
+  /// While hot: the file in upper/, open for reading alone; null if there are many such.
+  std::shared_ptr<const UniqueFd> hot_file;
   /// Since it was in memory, some were: what the kernel kept of served reads may be outdated.
   bool was_hot = false;
 

@@ -352,13 +352,13 @@ void Upper::forget_scratch(UpperId id) {
   scratch_files_.lock()->erase(id);
 }
 
-Result<UniqueFd> Upper::create_bytes(UpperId id, Place place) {
+Result<UniqueFd> Upper::create_bytes(UpperId id, Place place, int access) {
   const std::string name = bytes_name(id);
   if (place == Place::kScratch && scratch_.valid()) {
     scratch_files_.lock()->insert_or_assign(id, nullptr);
   }
   UniqueFd fd(::openat(bytes_folder(id), name.c_str(),
-                       O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+                       access | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.valid()) return file_error({}, "make a changed file");
   return fd;
 }
@@ -391,11 +391,15 @@ Result<std::uint64_t> Upper::size_of(int fd) {
 Upper::Writers Upper::find_writers(UpperId id) const {
   const auto fd = open_bytes(id, O_RDONLY | O_NOATIME);
   if (!fd) return fd.error().code == ENOENT ? Writers::kNone : Writers::kUnknown;
+  return find_writers(fd->get());
+}
+
+Upper::Writers Upper::find_writers(int fd) {
   // A read lease is refused while there are any.
-  if (::fcntl(fd->get(), F_SETLEASE, F_RDLCK) != 0) {
+  if (::fcntl(fd, F_SETLEASE, F_RDLCK) != 0) {
     return errno == EAGAIN ? Writers::kSome : Writers::kUnknown;
   }
-  (void)::fcntl(fd->get(), F_SETLEASE, F_UNLCK);  // else closing does it
+  (void)::fcntl(fd, F_SETLEASE, F_UNLCK);  // else closing does it
   return Writers::kNone;
 }
 

@@ -1,6 +1,7 @@
 // The upper on disk: rows in a metadata database and bytes in files beside it.
 #pragma once
 
+#include <fcntl.h>
 #include <sys/statvfs.h>
 
 #include <atomic>
@@ -118,8 +119,8 @@ class Upper {
   /// create_bytes(); without it they are in upper/ like others.
   void use_scratch(UniqueFd folder, Random& random);
   enum class Place : std::uint8_t { kUpper, kScratch };
-  /// An empty file for the bytes of `id`, open for reading and writing. An older one is replaced.
-  Result<UniqueFd> create_bytes(UpperId id, Place place = Place::kUpper);
+  /// An empty file for the bytes of `id`, open for `access`. An older one is replaced.
+  Result<UniqueFd> create_bytes(UpperId id, Place place = Place::kUpper, int access = O_RDWR);
   /// The bytes of `id` are in the scratch folder.
   [[nodiscard]] bool is_scratch(UpperId id) const;
   /// Moves the bytes of `id`, open as `fd`, from the scratch folder to the disk, where nobody else
@@ -140,6 +141,8 @@ class Upper {
   static Result<std::uint64_t> size_of(int fd);
   /// Somebody has the bytes of `id` open or mapped for writing, or that cannot be told.
   [[nodiscard]] bool has_writers(UpperId id) const { return find_writers(id) != Writers::kNone; }
+  /// The same of bytes that are open as `fd`, for reading alone.
+  [[nodiscard]] static bool has_writers(int fd) { return find_writers(fd) != Writers::kNone; }
   /// Files that open() found somebody writing to, through an earlier mount; once.
   [[nodiscard]] std::vector<UpperId> take_written() { return std::exchange(written_, {}); }
   /// The folder that holds the bytes of `id` (borrowed), and their name in it.
@@ -198,6 +201,7 @@ class Upper {
   Result<bool> repair_row(UpperId id, InodeRow& row);
   enum class Writers : std::uint8_t { kNone, kSome, kUnknown };
   [[nodiscard]] Writers find_writers(UpperId id) const;
+  static Writers find_writers(int fd);
   Result<void> load_block_maps();
   Result<void> repair_block_maps();
   Result<void> repair_block_map(UpperId id, BlockMap& map);

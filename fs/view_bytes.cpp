@@ -68,10 +68,6 @@ Result<void> allocate_spilled(SpillFile& file, FallocateMode mode, std::uint64_t
   return file.resize(offset + length);
 }
 
-bool is_full(const Error& error) {
-  return error.code == ENOSPC || error.code == EDQUOT;
-}
-
 }  // namespace
 
 Result<std::uint64_t> seek_file(int fd, std::uint64_t offset, int whence) {

@@ -19,19 +19,27 @@ namespace {
 
 /// More than one file is closed at a time, so what is mapped for long does not keep others waiting.
 constexpr std::size_t kTriesAtRelease = 2;
+/// Descriptors are few; what is hot beyond that is looked at by its name.
+constexpr std::size_t kHotFilesMax = 512;
 
-Result<struct stat> look_at(const Upper& upper, UpperId id) {
+Result<struct stat> look_at(const Upper& upper, const Inode& inode) {
   struct stat found {};
-  if (::fstatat(upper.bytes_folder(id), Upper::bytes_name(id).c_str(), &found,
-                AT_SYMLINK_NOFOLLOW) != 0) {
-    return errno_answer(errno);
-  }
+  const int failed =
+      inode.hot_file ? ::fstat(inode.hot_file->get(), &found)
+                     : ::fstatat(upper.bytes_folder(inode.id), Upper::bytes_name(inode.id).c_str(),
+                                 &found, AT_SYMLINK_NOFOLLOW);
+  if (failed != 0) return errno_answer(errno);
   return found;
+}
+
+bool has_writers(const Upper& upper, const Inode& inode) {
+  if (inode.hot_file) return Upper::has_writers(inode.hot_file->get());
+  return upper.has_writers(inode.id);
 }
 
 }  // namespace
 
-bool ViewState::heat(Node& node) {
+bool ViewState::heat(Node& node, std::shared_ptr<const UniqueFd> file) {
   Inode& inode = *node.inode;
   const std::lock_guard hot_lock(hot_mutex);
   const bool is_new = !hot.contains(inode.id);
@@ -39,8 +47,9 @@ bool ViewState::heat(Node& node) {
   const std::lock_guard lock(inode.live_mutex);
   ++inode.unseen_writers;
   if (inode.is_hot) return false;
+  if (hot.size() <= kHotFilesMax) inode.hot_file = std::move(file);
   // What differs from now on was written past the daemon.
-  if (const auto found = look_at(*upper, inode.id)) {
+  if (const auto found = look_at(*upper, inode)) {
     inode.row.bytes_mtime = Timestamp::from(found->st_mtim);
     inode.bytes_atime = Timestamp::from(found->st_atim);
   }
@@ -51,7 +60,7 @@ bool ViewState::heat(Node& node) {
 
 void ViewState::catch_up(Inode& inode) const {
   if (!inode.is_hot) return;
-  const auto found = look_at(*upper, inode.id);
+  const auto found = look_at(*upper, inode);
   if (!found) return;
   LiveFields live = inode.row.live;
   live.size = static_cast<std::uint64_t>(found->st_size);
@@ -79,12 +88,13 @@ NodeRef ViewState::try_to_cool(UpperId id) {
   Inode& inode = *found->second->inode;
   const std::lock_guard lock(inode.live_mutex);
   if (inode.unseen_writers > 0 || !inode.bytes.expired()) return {};
-  if (upper->has_writers(id)) return {};
+  if (has_writers(*upper, inode)) return {};
   catch_up(inode);
   // Where times do not tell of stores through a mapping, nothing else would.
   inode.row.live.data_generation = upper->generation();
   inode.is_dirty = true;
   inode.is_hot = false;
+  inode.hot_file.reset();
   NodeRef cooled = std::move(found->second);
   hot.erase(found);
   return cooled;
@@ -146,7 +156,7 @@ Result<void> ViewState::heat_written() {
     NodeRef node = table.for_upper(inode, nullptr, {});
     const std::lock_guard hot_lock(hot_mutex);
     const std::lock_guard lock(inode->live_mutex);
-    if (const auto found = look_at(*upper, id)) {
+    if (const auto found = look_at(*upper, *inode)) {
       inode->bytes_atime = Timestamp::from(found->st_atim);
     }
     inode->is_hot = true;

@@ -125,7 +125,7 @@ Result<InodeRow> ViewState::new_row(Node& parent, store::Kind kind, mode_t mode,
   return row;
 }
 
-Result<NodeRef> ViewState::add_child(Node& parent, const Name& name, InodeRow row) {
+Result<ViewState::Added> ViewState::add_child(Node& parent, const Name& name, InodeRow row) {
   const store::Kind kind = row.kind;
   const bool has_bytes = row.has_own_bytes();
   const auto place = row.is_scratch ? Upper::Place::kScratch : Upper::Place::kUpper;
@@ -139,13 +139,17 @@ Result<NodeRef> ViewState::add_child(Node& parent, const Name& name, InodeRow ro
   SATCHEL_ASSIGN(Change::Edit * added, change.add(std::move(row)));
   SATCHEL_TRY(change.put_name(parent, name, *added));
   const std::shared_ptr<Inode> inode = added->inode;
-  if (has_bytes) SATCHEL_TRY(upper->create_bytes(inode->id, place));
+  std::shared_ptr<const UniqueFd> file;
+  if (has_bytes) {
+    SATCHEL_ASSIGN(UniqueFd created, upper->create_bytes(inode->id, place, O_RDONLY));
+    file = std::make_shared<const UniqueFd>(std::move(created));
+  }
   SATCHEL_TRY(fault_point("upper.create"));
   if (auto committed = change.commit(); !committed) {
     if (has_bytes) (void)upper->remove_bytes(inode->id);  // else it is an orphan: found at open
     return std::move(committed).error();
   }
-  return table.for_upper(inode, &parent, name.text());
+  return Added{.node = table.for_upper(inode, &parent, name.text()), .file = std::move(file)};
 }
 
 Result<NodeReply> ViewState::make_child(NodeId parent, const Name& name, store::Kind kind,
@@ -161,8 +165,8 @@ Result<NodeReply> ViewState::make_child(NodeId parent, const Name& name, store::
   SATCHEL_ASSIGN(InodeRow row, new_row(*directory, kind, mode, caller, context.clock.now()));
   if (complete) complete(row);
   row.is_scratch = kind == store::Kind::kFile && discards(*directory, name);
-  SATCHEL_ASSIGN(NodeRef node, add_child(*directory, name, std::move(row)));
-  return reply_with(std::move(node));
+  SATCHEL_ASSIGN(Added added, add_child(*directory, name, std::move(row)));
+  return reply_with(std::move(added.node));
 }
 
 Result<NodeReply> View::make_node(NodeId parent, const Name& name, mode_t mode, dev_t rdev,

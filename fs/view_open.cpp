@@ -52,24 +52,48 @@ constexpr std::uint64_t kPassedContentBytesMin = 64U << 10U;
 /// locks, and counts only if nothing has changed when it is over.
 class Opening {
  public:
-  Opening(ViewState& view, NodeId id, int flags, bool is_known)
-      : view_(view), id_(id), is_known_(is_known), handle_(std::make_shared<FileHandle>()) {
+  Opening(ViewState& view, NodeId id, int flags)
+      : view_(view), id_(id), handle_(std::make_shared<FileHandle>()) {
     handle_->flags = flags;
   }
 
-  Result<OpenReply> run() {
+  /// `is_known`: the kernel has been told of the node, and remembers its attributes.
+  Result<OpenReply> run(bool is_known) {
     for (;;) {
-      SATCHEL_ASSIGN(const bool is_open, open_if_prepared());
-      if (is_open) break;
+      auto outcome = Outcome::kUnprepared;
+      {
+        const std::shared_lock lock(view_.names);
+        SATCHEL_ASSIGN(outcome, open_if_prepared());
+      }
+      if (outcome == Outcome::kOpen) break;
+      if (outcome == Outcome::kElsewhere) {
+        SATCHEL_TRY(view_.replace_node(id_));
+        return errno_answer(ESTALE);
+      }
       SATCHEL_TRY(prepare());
     }
-    if (is_newly_hot_ && is_known_) {
+    if (is_newly_hot_ && is_known) {
       if (KernelNotifier* const notifier = view_.notifier.load()) notifier->forget_attributes(id_);
     }
     return reply_;
   }
 
+  /// The node has been made with `file` since `names` is held, exclusively: there is nothing to
+  /// prepare.
+  Result<OpenReply> run_new(std::shared_ptr<const UniqueFd> file) {
+    own_file_ = std::move(file);
+    SATCHEL_ASSIGN(const Outcome outcome, open_if_prepared());
+    SATCHEL_ASSERT(outcome == Outcome::kOpen);
+    return reply_;
+  }
+
  private:
+  enum class Outcome : std::uint8_t {
+    kOpen,
+    kUnprepared,  ///< `bytes_` are new
+    kElsewhere,   ///< the kernel uses other bytes for this node
+  };
+
   Result<NodeRef> find_node() {
     SATCHEL_ASSIGN(NodeRef node, view_.require(id_));
     // Another node answers for it, or has its names: the kernel has to look the name up again.
@@ -113,35 +137,33 @@ class Opening {
   /// Null: they are not here, or too few for it to pay.
   Result<std::shared_ptr<const UniqueFd>> file_to_register() {
     if (!bytes_->are_own) return content_file_;
-    // O_PATH: a descriptor that counts as no writer (view_hot.cpp).
-    SATCHEL_ASSIGN(auto fd, view_.upper->open_bytes(bytes_->inode->id, O_PATH));
-    return std::make_shared<const UniqueFd>(std::move(fd));
+    if (own_file_) return own_file_;
+    // A descriptor that counts as no writer (view_hot.cpp).
+    const int access = handle_->is_writable() ? O_RDONLY | O_NOATIME : O_PATH;
+    SATCHEL_ASSIGN(auto fd, view_.upper->open_bytes(bytes_->inode->id, access));
+    auto file = std::make_shared<const UniqueFd>(std::move(fd));
+    if (handle_->is_writable()) own_file_ = file;
+    return file;
   }
 
-  /// False: prepare first, `bytes_` are new.
-  Result<bool> open_if_prepared() {
-    OpenModes::Mode mode;
-    {
-      const std::shared_lock lock(view_.names);
-      SATCHEL_ASSIGN(node_, find_node());
-      SATCHEL_ASSIGN(OpenBytes now, bytes_to_open(view_, *node_));
-      if (bytes_ != now) {
-        bytes_ = std::move(now);
-        content_file_.reset();
-        if (needs_preparation()) return false;
-      }
-      if (handle_->is_writable()) SATCHEL_TRY(fault_point("upper.open_for_writing"));
-      SATCHEL_ASSIGN(mode, view_.modes.open(id_, source(), [this] { return file_to_register(); }));
-      if (mode.way != OpenModes::Way::kElsewhere) {
-        note_open(*node_, mode);
-        handle_->content = bytes_->content;
-        handle_->opened = std::move(node_);
-        reply_.handle = view_.handles.add(handle_);
-        return true;
-      }
+  /// `names` is held.
+  Result<Outcome> open_if_prepared() {
+    SATCHEL_ASSIGN(node_, find_node());
+    SATCHEL_ASSIGN(OpenBytes now, bytes_to_open(view_, *node_));
+    if (bytes_ != now) {
+      bytes_ = std::move(now);
+      content_file_.reset();
+      if (needs_preparation()) return Outcome::kUnprepared;
     }
-    SATCHEL_TRY(view_.replace_node(id_));
-    return errno_answer(ESTALE);
+    if (handle_->is_writable()) SATCHEL_TRY(fault_point("upper.open_for_writing"));
+    SATCHEL_ASSIGN(const OpenModes::Mode mode,
+                   view_.modes.open(id_, source(), [this] { return file_to_register(); }));
+    if (mode.way == OpenModes::Way::kElsewhere) return Outcome::kElsewhere;
+    note_open(*node_, mode);
+    handle_->content = bytes_->content;
+    handle_->opened = std::move(node_);
+    reply_.handle = view_.handles.add(handle_);
+    return Outcome::kOpen;
   }
 
   void note_open(Node& node, const OpenModes::Mode& mode) {
@@ -151,7 +173,7 @@ class Opening {
     }
     reply_.backing = mode.backing;
     if (handle_->is_writable()) {
-      is_newly_hot_ = view_.heat(node);
+      is_newly_hot_ = view_.heat(node, std::move(own_file_));
       handle_->heated = node.inode;
     } else if ((handle_->flags & O_NOATIME) == 0) {
       // When it reads is not seen, so to open is to read.
@@ -161,11 +183,11 @@ class Opening {
 
   ViewState& view_;
   NodeId id_;
-  bool is_known_;  // to the kernel
   std::shared_ptr<FileHandle> handle_;
   NodeRef node_;
   std::optional<OpenBytes> bytes_;  // as last seen; prepared, if they are seen again
   std::shared_ptr<const UniqueFd> content_file_;
+  std::shared_ptr<const UniqueFd> own_file_;  ///< of own bytes, open for reading alone
   bool is_newly_hot_ = false;
   OpenReply reply_;
 };
@@ -195,7 +217,11 @@ Result<OpenReply> ViewState::open_node(NodeId id, int flags, bool is_known) {
     }
     SATCHEL_TRY(truncate(*node, 0, /*kill_suid=*/true));
   }
-  return Opening(*this, id, flags, is_known).run();
+  return Opening(*this, id, flags).run(is_known);
+}
+
+Result<OpenReply> ViewState::open_added(const Added& added, int flags) {
+  return Opening(*this, added.node->id, flags).run_new(added.file);
 }
 
 Result<void> ViewState::replace_node(NodeId id) {
@@ -235,8 +261,9 @@ Result<void> View::sync_opened(HandleId opened, int flags) {
 Result<View::Created> View::create(NodeId parent, const Name& name, mode_t mode, int flags,
                                    const Caller& caller) {
   SATCHEL_TRY(state_->require_writable());
-  NodeRef node;
+  ViewState::Added added;
   Created created;
+  Result<OpenReply> opened = OpenReply{};
   bool is_new = false;
   {
     const std::unique_lock lock(state_->names);
@@ -246,20 +273,20 @@ Result<View::Created> View::create(NodeId parent, const Name& name, mode_t mode,
     if (existing && (flags & O_EXCL) != 0) return errno_answer(EEXIST);
     if (existing) {
       // Somebody was faster, and without O_EXCL that is as good.
-      SATCHEL_ASSIGN(node, state_->node_of(*directory, name, *existing));
+      SATCHEL_ASSIGN(added.node, state_->node_of(*directory, name, *existing));
     } else {
       SATCHEL_TRY(state_->check_rules(*directory, name, store::Kind::kFile));
       SATCHEL_ASSIGN(InodeRow row, state_->new_row(*directory, store::Kind::kFile, mode, caller,
                                                    state_->context.clock.now()));
       if ((flags & O_ACCMODE) != O_RDONLY) row.content.reset();  // written to at once, most often
       row.is_scratch = state_->discards(*directory, name);
-      SATCHEL_ASSIGN(node, state_->add_child(*directory, name, std::move(row)));
-      flags &= ~O_TRUNC;
+      SATCHEL_ASSIGN(added, state_->add_child(*directory, name, std::move(row)));
       is_new = true;
     }
-    SATCHEL_ASSIGN(created.node, state_->reply_with(state_->table.pin(*node)));
+    SATCHEL_ASSIGN(created.node, state_->reply_with(state_->table.pin(*added.node)));
+    if (is_new) opened = state_->open_added(added, flags & ~O_TRUNC);
   }
-  auto opened = state_->open_node(created.node.node, flags, /*is_known=*/!is_new);
+  if (!is_new) opened = state_->open_node(created.node.node, flags);
   if (opened) {
     if (auto synced = sync_opened(opened->handle, flags); !synced) {
       opened = std::move(synced).error();

@@ -152,8 +152,13 @@ struct ViewState {
   Result<void> check_rules(Node& directory, const Name& name, store::Kind kind);
   Result<InodeRow> new_row(Node& parent, store::Kind kind, mode_t mode, const Caller& caller,
                            const Timestamp& now);
+  struct Added {
+    NodeRef node;
+    /// Its own bytes, if the kernel may use them by itself: open for reading alone.
+    std::shared_ptr<const UniqueFd> file;
+  };
   /// Makes `name` with `row` in `parent`. Errors: EEXIST.
-  Result<NodeRef> add_child(Node& parent, const Name& name, InodeRow row);
+  Result<Added> add_child(Node& parent, const Name& name, InodeRow row);
   Result<NodeReply> make_child(NodeId parent, const Name& name, store::Kind kind, mode_t mode,
                                const Caller& caller,
                                const std::function<void(InodeRow&)>& complete);
@@ -202,6 +207,8 @@ struct ViewState {
                                  std::span<std::byte> out);
   /// Opens the node `id`. `is_known`: the kernel has been told of it, and remembers its attributes.
   Result<OpenReply> open_node(NodeId id, int flags, bool is_known = true);
+  /// Opens a file that has just been made. `names` is held exclusively since.
+  Result<OpenReply> open_added(const Added& added, int flags);
   /// A writer closes `handle`: if the file was emptied and written anew, its old bytes are gone, so
   /// the new ones go to the medium.
   void keep_rewritten(FileHandle& handle);
@@ -275,9 +282,10 @@ struct ViewState {
   Result<void> complete_if_local(UpperId id, const std::stop_token& stop);
 
   // Bytes that the kernel writes by itself (view_hot.cpp).
-  /// One more open file of `node` is going to be written unseen. True if what the kernel remembers
-  /// of its attributes has to go. `names` is held.
-  bool heat(Node& node);
+  /// One more open file of `node` is going to be written unseen. `file`: its bytes, open for
+  /// reading alone, or null. True if what the kernel remembers of its attributes has to go. `names`
+  /// is held.
+  bool heat(Node& node, std::shared_ptr<const UniqueFd> file);
   /// One such file less. No lock is held.
   void release_writer(Inode& inode);
   /// Brings size and times of a hot inode up to its bytes. live_mutex is held.

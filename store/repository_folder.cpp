@@ -200,7 +200,7 @@ Result<UniqueFd> RepositoryFolder::open_directory(std::string_view below) const 
 Error RepositoryFolder::explain(Error error) const {
   if (!error.path.empty() && !error.path.starts_with(path_.text))
     return error;  // of the index, say
-  if (error.code == ENOSPC || error.code == EDQUOT) {
+  if (is_full(error)) {
     error.path = path_.text;
     error.hint = "make room there; everything committed is safe";
     return error;
