@@ -38,12 +38,6 @@ bool same_fields(const InodeRow& row, const store::Attributes& attributes,
          row.live.mtime == attributes.mtime && row.xattrs == xattrs;
 }
 
-/// As trees compare them.
-bool same_encoding(const std::optional<store::LocatedEntry>& first,
-                   const std::optional<store::LocatedEntry>& second) {
-  return first && second ? first->entry == second->entry : !first && !second;
-}
-
 std::optional<store::Entry> entry_of(const std::optional<store::LocatedEntry>& located) {
   return located ? std::optional(located->entry) : std::nullopt;
 }
@@ -75,7 +69,6 @@ class Planner {
   void note_all() {
     for (const SwitchDirectory& directory : rows_.directories) {
       file_ids_.insert(directory.row.file_id);
-      if (directory.next_base) next_bases_.insert(directory.next_base->text());
     }
     for (const auto& [id, file] : rows_.files) file_ids_.insert(file.row.file_id);
   }
@@ -340,12 +333,10 @@ class Planner {
   Result<bool> keeps_whiteout(const SwitchDirectory& directory, const NamedDentry& name,
                               const std::optional<store::LocatedEntry>& after) {
     if (!after) return false;
+    if (was_removed_at_seal(input_, directory, name, after->entry.kind)) return false;
     const Name text = Name::checked(name.name);
-    const bool travels =
-        directory.sealed && input_.change.travels(*directory.sealed / text, after->entry.kind);
-    if (is_sealed(name.dentry.generation) && travels) return false;
     // It was moved, and is merged there with what the other side has put into it.
-    if (directory.next_base && next_bases_.contains((*directory.next_base / text).text())) {
+    if (directory.next_base && rows_.next_bases.contains((*directory.next_base / text).text())) {
       return true;
     }
     // Deleted here, changed there: the change is shown, or nobody would ever see it.
@@ -430,7 +421,6 @@ class Planner {
   const SwitchInput& input_;
   SwitchRows rows_;
   std::set<store::FileId> file_ids_;  ///< of rows, and those that rows took
-  std::set<std::string> next_bases_;  ///< paths of the next base that directories are merged with
   SwitchPlan plan_;
 };
 

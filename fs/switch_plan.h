@@ -71,9 +71,10 @@ struct SwitchPlan {
 
 /// Rows up to the sealed generation that are in the snapshot go; what changed later, or does not
 /// travel, or is open for writing, stays and becomes a change of the next base: fields that still
-/// equal the snapshot's take the next base's, and where the two differ the snapshot's entry is
-/// kept as origin. A directory that leaves the base it was merged with gets rows for all that was
-/// in it. Reads rows and trees, changes nothing. Errors: those of Upper and of the tree store.
+/// equal the snapshot's take the next base's, and where the two differ the snapshot's entry is kept
+/// as origin. A directory that leaves the base it was merged with gets rows for all that was in it;
+/// in one that was removed since the seal, what the other side has changed is shown. Reads rows and
+/// trees, changes nothing. Errors: those of Upper and of the tree store.
 Result<SwitchPlan> plan_switch(const SwitchInput& input);
 
 }  // namespace satchel::fs

@@ -28,6 +28,10 @@ class Loader {
       SATCHEL_TRY(place(i));
       SATCHEL_TRY(load_children(i));
     }
+    for (const SwitchDirectory& loaded : rows_.directories) {
+      if (loaded.next_base) rows_.next_bases.insert(loaded.next_base->text());
+    }
+    for (std::size_t i = 0; i < rows_.directories.size(); ++i) SATCHEL_TRY(show_changed(i));
     return std::move(rows_);
   }
 
@@ -206,6 +210,66 @@ class Loader {
     return {};
   }
 
+  /// What the other side has changed in a directory that was removed here is shown, or nobody would
+  /// ever see it, and the directory with it; the rest of that stays removed.
+  Result<void> show_changed(std::size_t at) {
+    for (std::size_t i = 0; i < rows_.directories[at].names.size(); ++i) {
+      const SwitchDirectory& parent = rows_.directories[at];
+      const NamedDentry& removed = parent.names[i];
+      if (!removed.dentry.is_whiteout() || removed.dentry.origin != nullptr) continue;
+      const Name name = Name::checked(removed.name);
+      SATCHEL_ASSIGN(const auto before, find_in(input_.snapshot, parent.in_snapshot, name));
+      SATCHEL_ASSIGN(const auto after, find_in(input_.next, parent.in_next, name));
+      if (!is_one_directory(before, after) || same_encoding(before, after)) continue;
+      if (was_removed_at_seal(input_, parent, removed, store::Kind::kDirectory)) continue;
+      if (rows_.next_bases.contains((*parent.next_base / name).text())) continue;  // moved
+      SATCHEL_TRY(show_removed(at, i, *before, *after));
+    }
+    return {};
+  }
+
+  static bool is_one_directory(const std::optional<store::LocatedEntry>& first,
+                               const std::optional<store::LocatedEntry>& second) {
+    return first && second && first->entry.is_directory() && second->entry.is_directory() &&
+           first->file_id == second->file_id;
+  }
+
+  /// The name `index` of the directory `at` becomes a directory in which nothing of what was there
+  /// is left; as with all whiteouts, the plan decides which of them stay.
+  Result<void> show_removed(std::size_t at, std::size_t index, const store::LocatedEntry& before,
+                            const store::LocatedEntry& after) {
+    SwitchDirectory shown;
+    SATCHEL_ASSIGN(shown.id, input_.upper.next_number());
+    SATCHEL_ASSIGN(shown.row, row_of_entry(input_.next, after));
+    const Generation generation = input_.upper.generation();
+    SATCHEL_ASSIGN(auto cursor, store::DirectoryCursor::begin(input_.snapshot.trees(),
+                                                              before.entry.directory.page));
+    for (; !cursor.at_end();) {
+      shown.names.push_back(
+          {.name = cursor.entry().name.text(), .dentry = {.generation = generation}});
+      SATCHEL_TRY(cursor.next());
+    }
+    SwitchDirectory& parent = rows_.directories[at];
+    NamedDentry& name = parent.names[index];
+    name.dentry = {.child = shown.id,
+                   .kind = store::Kind::kDirectory,
+                   .ino = store::inode_number(after.file_id),
+                   .generation = generation};
+    shown.row.parent = parent.id;
+    shown.row.name = name.name;
+    shown.row.generation = generation;
+    shown.dentry = name.dentry;
+    shown.parent = at;
+    shown.name = name.name;
+    shown.next_base = *parent.next_base / Name::checked(name.name);
+    shown.sealed = shown.next_base;
+    shown.in_snapshot = before;
+    shown.in_next = after;
+    shown.is_new = true;
+    add(std::move(shown));
+    return {};
+  }
+
   const SwitchInput& input_;
   SwitchRows rows_;
   std::map<UpperId, InodeRow> made_;
@@ -218,6 +282,17 @@ Result<std::optional<store::LocatedEntry>> find_in(
     const BaseTree& tree, const std::optional<store::LocatedEntry>& directory, const Name& name) {
   if (!directory) return std::optional<store::LocatedEntry>();
   return tree.find(as_base_directory(*directory), name);
+}
+
+bool was_removed_at_seal(const SwitchInput& input, const SwitchDirectory& directory,
+                         const NamedDentry& name, store::Kind kind) {
+  return directory.sealed && name.dentry.generation <= input.change.generation &&
+         input.change.travels(*directory.sealed / Name::checked(name.name), kind);
+}
+
+bool same_encoding(const std::optional<store::LocatedEntry>& first,
+                   const std::optional<store::LocatedEntry>& second) {
+  return first && second ? first->entry == second->entry : !first && !second;
 }
 
 Result<SwitchRows> load_rows(const SwitchInput& input) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,11 +44,21 @@ struct SwitchRows {
   std::vector<SwitchDirectory> directories;
   std::map<UpperId, std::size_t> index;
   std::map<UpperId, SwitchFile> files;
+  std::set<std::string> next_bases;  ///< paths of the next base that directories are merged with
 };
 
 /// Reads the upper, finds each directory in snapshot and next base, and gives rows to what a
-/// directory without a place in them would lose.
+/// directory without a place in them would lose, and to directories that were removed since the
+/// seal, but changed by the other side.
 Result<SwitchRows> load_rows(const SwitchInput& input);
+
+/// `name` was removed before the seal, so the snapshot, and then the next base, know of it.
+[[nodiscard]] bool was_removed_at_seal(const SwitchInput& input, const SwitchDirectory& directory,
+                                       const NamedDentry& name, store::Kind kind);
+
+/// The two are the same entry, as trees compare them.
+[[nodiscard]] bool same_encoding(const std::optional<store::LocatedEntry>& first,
+                                 const std::optional<store::LocatedEntry>& second);
 
 /// The entry `name` of a directory in a tree, if the directory is there.
 Result<std::optional<store::LocatedEntry>> find_in(

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import threading
+import time
 
 import satchel_e2e as e2e
 
@@ -201,6 +202,36 @@ def check_directory(first, second):
         e2e.check(contents((first, second), "both/below/of-" + name) == [text, text], f"of-{name} is lost")
 
 
+def check_removed_during_sync(first, second):
+    """The second removes a directory while it hears that the first has changed a file in it: that file comes back, and no other."""
+    os.makedirs(first.path("leaving/deep"))
+    for name in ("one", "two", "deep/changed", "deep/three"):
+        with open(first.path("leaving/" + name), "wb") as out:
+            out.write(b"known")
+    rest((first, second), "a directory that both know")
+    with open(first.path("leaving/deep/changed"), "wb") as out:
+        out.write(b"first's")
+    first.synced()
+    with open(second.path("ballast"), "wb") as out:  # so that the sync takes its time
+        for _ in range(256):
+            out.write(os.urandom(1 << 20))
+    sync = threading.Thread(target=second.sync, kwargs={"ok": False})
+    sync.start()
+    time.sleep(0.2)
+    shutil.rmtree(second.path("leaving"))
+    e2e.check(sync.is_alive(), "the sync was over before the directory was removed: it needs more ballast")
+    sync.join()
+    here = sorted(os.path.relpath(os.path.join(top, name), second.mount_point) for top, _, files in os.walk(second.path("leaving")) for name in files)
+    e2e.check(here == ["leaving/deep/changed"], f"after the sync there are {here}")
+    os.unlink(second.path("ballast"))
+    first.sync(ok=False)
+    second.sync(ok=False)
+    rest((first, second), "a directory that is gone")
+    for device in (first, second):
+        e2e.check(os.listdir(device.path("leaving")) == ["deep"] and os.listdir(device.path("leaving/deep")) == ["changed"], f"{device.name} has {os.listdir(device.path('leaving'))}")
+    e2e.check(contents((first, second), "leaving/deep/changed") == [b"first's"] * 2, f"{contents((first, second), 'leaving/deep/changed')}")
+
+
 def check_same_bytes(first, second):
     """Both have the same new file open for writing, and write no more."""
     kept = []
@@ -227,7 +258,7 @@ def test():
         try:
             first.mount()
             second.mount()
-            for check in (check_new_file, check_gone, check_moved_directory, check_reverted, check_open_for_long, check_directory_over_file, check_directory, check_same_bytes):
+            for check in (check_new_file, check_gone, check_moved_directory, check_reverted, check_open_for_long, check_directory_over_file, check_directory, check_removed_during_sync, check_same_bytes):
                 check(first, second)
                 print(f"{check.__name__}: at rest")
             for device in (first, second):

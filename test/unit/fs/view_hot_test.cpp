@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "base/file_io.h"
 #include "test/unit/fs/view_fixture.h"
@@ -95,6 +97,37 @@ TEST_SUITE("fs/view: hot inodes") {
     REQUIRE(::truncate(log.bytes_path().c_str(), 3) == 0);
     log.workspace.reopen();
     CHECK(log.workspace.stat("log").size == 5);
+  }
+
+  TEST_CASE("open files cost few descriptors, and what they became is seen without one too") {
+    constexpr std::size_t kFiles = 1500;
+    Passed log;
+    const auto descriptors = [] {
+      return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+    };
+    const auto before = descriptors();
+    std::vector<HandleId> open;
+    for (std::size_t i = 0; i < kFiles; ++i) {
+      const auto created = log.workspace.view().create(
+          kRootNode, Name::checked("file" + std::to_string(i)), 0644, O_WRONLY | O_CREAT, {});
+      REQUIRE(created.has_value());
+      REQUIRE(created->open.backing.has_value());
+      open.push_back(created->open.handle);
+    }
+    CHECK(descriptors() - before < 600);
+    CHECK(descriptors() - before > 100);
+    log.append("bytes");
+    for (const auto& file :
+         std::filesystem::recursive_directory_iterator(log.workspace.upper_path() + "/upper")) {
+      if (file.is_regular_file()) REQUIRE(::truncate(file.path().c_str(), 5) == 0);
+    }
+    for (const HandleId handle : open) log.workspace.view().release(handle);
+    CHECK(descriptors() - before < 3);
+    for (std::size_t i = 0; i < kFiles; ++i) {
+      const NodeStat stat = log.workspace.stat("file" + std::to_string(i));
+      CHECK(stat.size == 5);
+      CHECK_FALSE(stat.may_change_unseen);
+    }
   }
 
   TEST_CASE("an unlinked file that is still written to costs no recovery") {

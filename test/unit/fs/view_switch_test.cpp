@@ -370,6 +370,43 @@ TEST_SUITE("fs/view: base switch") {
     CHECK(view().open_directory(directory).error().code == ESTALE);
   }
 
+  // It came back whole: rm -r during a sync had no effect, if somebody else had touched one file.
+  TEST_CASE_FIXTURE(TwoSides,
+                    "of a directory that is removed during a sync, what others changed is shown") {
+    const auto sealed = workspace->seal();
+    const auto directory = workspace->hold("dir/sub");
+    REQUIRE(workspace->rename("dir/sub/deep", "deep", 0) == 0);
+    for (const std::string path : {"sub/c", "sub/a2", "a", "b", "setuid", "link", "fifo"}) {
+      REQUIRE(workspace->unlink("dir/" + path) == 0);
+    }
+    for (const std::string path : {"dir/sub", "dir", "empty"}) {
+      REQUIRE(workspace->remove_directory(path) == 0);
+    }
+    server.write("dir/sub/c", 0, "SERVER");
+    server.make_file("dir/new", 0640);
+    server.write("dir/sub/deep/d", 0, "SERVER");
+    pull(sealed);
+    const auto check = [&] {
+      CHECK(workspace->names("dir") == std::vector<std::string>{"new", "sub"});
+      CHECK(workspace->names("dir/sub") == std::vector<std::string>{"c"});
+      CHECK(workspace->names("deep") == std::vector<std::string>{"d"});
+      CHECK(workspace->read("dir/sub/c") == "SERVERt of dir/sub/c\n");
+      CHECK(workspace->read("deep/d") == "SERVERt of dir/sub/deep/d\n");
+      CHECK(workspace->stat("dir").nlink == 3);
+      CHECK(workspace->stat("dir/sub").nlink == 2);
+      CHECK(workspace->stat("a3").nlink == 1);
+      CHECK_FALSE(workspace->find("empty").has_value());
+    };
+    check();
+    CHECK(was_told_of("dir"));
+    CHECK(view().get_attributes(directory)->nlink == 0);
+    workspace->reopen(/*crash=*/true);
+    check();
+    workspace->commit();
+    check();
+    CHECK(view().seal()->nodes.size() == 1);
+  }
+
   // One of its names went, and with it the node that the others led to.
   TEST_CASE_FIXTURE(TwoSides, "a file that loses one of its names elsewhere keeps the others") {
     const auto file = workspace->hold("dir/a");
