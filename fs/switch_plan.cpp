@@ -249,7 +249,10 @@ class Planner {
     Dentry dentry = name.dentry;
     if (dentry.is_whiteout()) {
       SATCHEL_ASSIGN(const bool keeps, keeps_whiteout(directory, name, after));
-      if (!keeps) return std::optional<Dentry>();
+      if (!keeps) {
+        if (after) plan_.uncovered.emplace_back(directory.id, name.name);
+        return std::optional<Dentry>();
+      }
       SATCHEL_TRY(set_origin(directory, Name::checked(name.name), after, nullptr, dentry));
       return std::optional(dentry);
     }
@@ -281,7 +284,9 @@ class Planner {
     if (dentry.origin != nullptr && !was_mediated(directory, name, kind)) return {};
     SATCHEL_ASSIGN(auto before, find_in(input_.snapshot, directory.in_snapshot, name));
     dentry.origin.reset();
-    if (is_merged(directory, name, dentry)) return {};  // name by name
+    // Name by name, here or where it was moved to.
+    if (is_merged(directory, name, dentry)) return {};
+    if (dentry.is_whiteout() && is_hidden(directory, name)) return {};
     if (row != nullptr && before && after) SATCHEL_TRY(take_equal_fields(*row, *after, *before));
     if (same_encoding(before, after)) return {};
     // Of a directory that was replaced here nobody has seen what the other side did to it.
@@ -330,15 +335,16 @@ class Planner {
     return input_.change.travels(path, kind) && !was_busy;
   }
 
+  [[nodiscard]] bool is_hidden(const SwitchDirectory& directory, const Name& name) const {
+    return directory.next_base && rows_.hidden.contains((*directory.next_base / name).text());
+  }
+
   Result<bool> keeps_whiteout(const SwitchDirectory& directory, const NamedDentry& name,
                               const std::optional<store::LocatedEntry>& after) {
     if (!after) return false;
     if (was_removed_at_seal(input_, directory, name, after->entry.kind)) return false;
     const Name text = Name::checked(name.name);
-    // It was moved, and is merged there with what the other side has put into it.
-    if (directory.next_base && rows_.next_bases.contains((*directory.next_base / text).text())) {
-      return true;
-    }
+    if (is_hidden(directory, text)) return true;
     // Deleted here, changed there: the change is shown, or nobody would ever see it.
     SATCHEL_ASSIGN(const auto before, find_in(input_.snapshot, directory.in_snapshot, text));
     return same_encoding(before, after);

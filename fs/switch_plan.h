@@ -46,13 +46,16 @@ struct SwitchInput {
 struct SwitchPlan {
   store::MetadataBatch batch;
   std::vector<std::pair<UpperId, InodeRow>> kept;  ///< rows that stay, as they are then
-  /// Of those, the ones that were entries of the base until now, by each of their names.
+  /// Of those, the ones that were entries of the base until now, or removed, by each of their
+  /// names.
   struct Made {
     UpperId id = 0;
     UpperId parent = 0;
     std::string name;
   };
   std::vector<Made> made;
+  /// Names that were removed here, and are there again: by directory.
+  std::vector<std::pair<UpperId, std::string>> uncovered;
   /// Of those, files that hold something else from now on: their names, by directory.
   std::map<UpperId, std::vector<std::pair<UpperId, std::string>>> renewed;
   /// Rows that became entries of the base; parents before what is in them.

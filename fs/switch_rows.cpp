@@ -29,9 +29,11 @@ class Loader {
       SATCHEL_TRY(load_children(i));
     }
     for (const SwitchDirectory& loaded : rows_.directories) {
-      if (loaded.next_base) rows_.next_bases.insert(loaded.next_base->text());
+      if (loaded.next_base) rows_.hidden.insert(loaded.next_base->text());
     }
-    for (std::size_t i = 0; i < rows_.directories.size(); ++i) SATCHEL_TRY(show_changed(i));
+    for (std::size_t i = 0, count = rows_.directories.size(); i < count; ++i) {
+      SATCHEL_TRY(show_changed(i));
+    }
     return std::move(rows_);
   }
 
@@ -215,59 +217,121 @@ class Loader {
   Result<void> show_changed(std::size_t at) {
     for (std::size_t i = 0; i < rows_.directories[at].names.size(); ++i) {
       const SwitchDirectory& parent = rows_.directories[at];
-      const NamedDentry& removed = parent.names[i];
-      if (!removed.dentry.is_whiteout() || removed.dentry.origin != nullptr) continue;
-      const Name name = Name::checked(removed.name);
-      SATCHEL_ASSIGN(const auto before, find_in(input_.snapshot, parent.in_snapshot, name));
-      SATCHEL_ASSIGN(const auto after, find_in(input_.next, parent.in_next, name));
-      if (!is_one_directory(before, after) || same_encoding(before, after)) continue;
-      if (was_removed_at_seal(input_, parent, removed, store::Kind::kDirectory)) continue;
-      if (rows_.next_bases.contains((*parent.next_base / name).text())) continue;  // moved
-      SATCHEL_TRY(show_removed(at, i, *before, *after));
+      const NamedDentry& name = parent.names[i];
+      if (!name.dentry.is_whiteout() || name.dentry.origin != nullptr) continue;
+      const Name text = Name::checked(name.name);
+      SATCHEL_ASSIGN(auto before, find_in(input_.snapshot, parent.in_snapshot, text));
+      SATCHEL_ASSIGN(auto after, find_in(input_.next, parent.in_next, text));
+      if (!are_directories(before, after) || same_encoding(before, after)) continue;
+      if (was_removed_at_seal(input_, parent, name, store::Kind::kDirectory)) continue;
+      const RelativePath path = *parent.next_base / text;
+      if (rows_.hidden.contains(path.text())) continue;  // moved
+      if (before->file_id != after->file_id) {
+        SATCHEL_ASSIGN(const auto old, input_.old_base.locate(path));
+        if (old) continue;  // else both have made it, and it is one directory
+      }
+      SATCHEL_TRY(show_rest(
+          at, i, {.path = path, .before = *std::move(before), .after = *std::move(after)}));
     }
     return {};
   }
 
-  static bool is_one_directory(const std::optional<store::LocatedEntry>& first,
-                               const std::optional<store::LocatedEntry>& second) {
-    return first && second && first->entry.is_directory() && second->entry.is_directory() &&
-           first->file_id == second->file_id;
+  static bool are_directories(const std::optional<store::LocatedEntry>& first,
+                              const std::optional<store::LocatedEntry>& second) {
+    return first && second && first->entry.is_directory() && second->entry.is_directory();
   }
 
-  /// The name `index` of the directory `at` becomes a directory in which nothing of what was there
-  /// is left; as with all whiteouts, the plan decides which of them stay.
-  Result<void> show_removed(std::size_t at, std::size_t index, const store::LocatedEntry& before,
-                            const store::LocatedEntry& after) {
-    SwitchDirectory shown;
-    SATCHEL_ASSIGN(shown.id, input_.upper.next_number());
-    SATCHEL_ASSIGN(shown.row, row_of_entry(input_.next, after));
-    const Generation generation = input_.upper.generation();
-    SATCHEL_ASSIGN(auto cursor, store::DirectoryCursor::begin(input_.snapshot.trees(),
-                                                              before.entry.directory.page));
+  /// A directory that was removed here since the seal, and that the other side has changed.
+  struct Removed {
+    std::size_t above = 0;  ///< in the list of those
+    RelativePath path;      ///< in the next base
+    store::LocatedEntry before, after;
+    std::vector<std::string> names{};  ///< that stay removed
+    bool is_shown = false;             ///< there are others
+  };
+
+  /// The name `index` of the directory `at`, a whiteout, leads to what is to be seen of `top`.
+  Result<void> show_rest(std::size_t at, std::size_t index, Removed top) {
+    std::vector<Removed> removed;
+    removed.push_back(std::move(top));
+    for (std::size_t i = 0; i < removed.size(); ++i) SATCHEL_TRY(compare_names(removed, i));
+    for (std::size_t i = removed.size(); i-- > 0;) {  // what is inside first
+      Removed& above = removed[removed[i].above];
+      if (removed[i].is_shown) {
+        above.is_shown = true;
+        continue;
+      }
+      rows_.hidden.insert(removed[i].path.text());
+      if (i > 0) above.names.push_back(removed[i].path.name().text());
+    }
+    std::vector<std::size_t> places(removed.size());  // in rows_.directories
+    for (std::size_t i = 0; i < removed.size(); ++i) {
+      if (!removed[i].is_shown) continue;
+      const std::size_t above = i == 0 ? at : places[removed[i].above];
+      places[i] = rows_.directories.size();
+      SATCHEL_ASSIGN(const Dentry dentry, add_shown(above, removed[i]));
+      std::vector<NamedDentry>& names = rows_.directories[above].names;
+      if (i == 0) {
+        names[index].dentry = dentry;
+      } else {
+        names.push_back({.name = removed[i].path.name().text(), .dentry = dentry});
+      }
+    }
+    return {};
+  }
+
+  Result<void> compare_names(std::vector<Removed>& removed, std::size_t at) {
+    const Removed directory = removed[at];
+    const store::LocatedEntry& after = directory.after;
+    SATCHEL_ASSIGN(auto cursor,
+                   store::DirectoryCursor::begin(input_.next.trees(), after.entry.directory.page));
     for (; !cursor.at_end();) {
-      shown.names.push_back(
-          {.name = cursor.entry().name.text(), .dentry = {.generation = generation}});
+      const store::Entry& entry = cursor.entry();
+      SATCHEL_ASSIGN(auto known, find_in(input_.snapshot, directory.before, entry.name));
+      RelativePath path = directory.path / entry.name;
+      store::LocatedEntry theirs{.entry = entry, .file_id = entry.effective_file_id(after.file_id)};
+      if (known && (known->entry == entry || rows_.hidden.contains(path.text()))) {
+        removed[at].names.push_back(entry.name.text());
+      } else if (are_directories(known, theirs) && known->file_id == theirs.file_id) {
+        removed.push_back({.above = at,
+                           .path = std::move(path),
+                           .before = *std::move(known),
+                           .after = std::move(theirs)});
+      } else {
+        removed[at].is_shown = true;
+      }
       SATCHEL_TRY(cursor.next());
     }
-    SwitchDirectory& parent = rows_.directories[at];
-    NamedDentry& name = parent.names[index];
-    name.dentry = {.child = shown.id,
-                   .kind = store::Kind::kDirectory,
-                   .ino = store::inode_number(after.file_id),
-                   .generation = generation};
+    return {};
+  }
+
+  /// What leads to it.
+  Result<Dentry> add_shown(std::size_t above, Removed& removed) {
+    const SwitchDirectory& parent = rows_.directories[above];
+    SwitchDirectory shown;
+    SATCHEL_ASSIGN(shown.id, input_.upper.next_number());
+    SATCHEL_ASSIGN(shown.row, row_of_entry(input_.next, removed.after));
+    const Generation generation = input_.upper.generation();
+    const Dentry dentry{.child = shown.id,
+                        .kind = store::Kind::kDirectory,
+                        .ino = store::inode_number(removed.after.file_id),
+                        .generation = generation};
+    for (std::string& name : removed.names) {
+      shown.names.push_back({.name = std::move(name), .dentry = {.generation = generation}});
+    }
+    shown.dentry = dentry;
+    shown.parent = above;
+    shown.name = removed.path.name().text();
     shown.row.parent = parent.id;
-    shown.row.name = name.name;
+    shown.row.name = shown.name;
     shown.row.generation = generation;
-    shown.dentry = name.dentry;
-    shown.parent = at;
-    shown.name = name.name;
-    shown.next_base = *parent.next_base / Name::checked(name.name);
-    shown.sealed = shown.next_base;
-    shown.in_snapshot = before;
-    shown.in_next = after;
+    shown.next_base = removed.path;
+    shown.sealed = removed.path;
+    shown.in_snapshot = removed.before;
+    shown.in_next = removed.after;
     shown.is_new = true;
     add(std::move(shown));
-    return {};
+    return dentry;
   }
 
   const SwitchInput& input_;

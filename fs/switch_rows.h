@@ -44,7 +44,9 @@ struct SwitchRows {
   std::vector<SwitchDirectory> directories;
   std::map<UpperId, std::size_t> index;
   std::map<UpperId, SwitchFile> files;
-  std::set<std::string> next_bases;  ///< paths of the next base that directories are merged with
+  /// Paths of directories of the next base that stay hidden where whiteouts are, whatever has
+  /// changed in them: directories elsewhere are merged with them, or nothing new is in them.
+  std::set<std::string> hidden;
 };
 
 /// Reads the upper, finds each directory in snapshot and next base, and gives rows to what a

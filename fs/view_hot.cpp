@@ -20,7 +20,7 @@ namespace {
 /// More than one file is closed at a time, so what is mapped for long does not keep others waiting.
 constexpr std::size_t kTriesAtRelease = 2;
 /// Descriptors are few; what is hot beyond that is looked at by its name.
-constexpr std::size_t kHotFilesMax = 512;
+constexpr std::size_t kHotFilesMax = 128;
 
 Result<struct stat> look_at(const Upper& upper, const Inode& inode) {
   struct stat found {};

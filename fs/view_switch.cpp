@@ -128,7 +128,8 @@ class Switcher {
     inodes_.insert(root->id);
   }
 
-  /// Base entries that have rows now, because the next base does not have them.
+  /// Base entries that have rows now, because the next base does not have them, and directories of
+  /// the next base that were removed.
   void follow_made(const SwitchPlan& plan) {
     std::map<UpperId, const InodeRow*> rows;
     for (const auto& [id, row] : plan.kept) rows.emplace(id, &row);
@@ -138,8 +139,19 @@ class Switcher {
       const NodeRef node = view_.table.find_base(*parent, made.name);
       if (node && !node->inode) {
         view_.table.attach(*node, std::make_shared<Inode>(made.id, *rows.at(made.id)));
+      } else if (!node) {
+        note_name(*parent, made.name);
       }
     }
+    for (const auto& [directory, name] : plan.uncovered) {
+      if (const NodeRef parent = view_.table.find_upper(directory)) note_name(*parent, name);
+    }
+  }
+
+  /// The kernel may remember that there is nothing.
+  void note_name(const Node& parent, const std::string& name) {
+    entries_.insert({parent.id, name});
+    inodes_.insert(parent.id);
   }
 
   /// Directories that are being read: names that move from the upper's order to the base's.

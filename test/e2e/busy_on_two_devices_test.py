@@ -203,14 +203,22 @@ def check_directory(first, second):
 
 
 def check_removed_during_sync(first, second):
-    """The second removes a directory while it hears that the first has changed a file in it: that file comes back, and no other."""
+    """The second removes and moves directories while it hears that the first has changed files in them."""
     os.makedirs(first.path("leaving/deep"))
-    for name in ("one", "two", "deep/changed", "deep/three"):
-        with open(first.path("leaving/" + name), "wb") as out:
+    os.makedirs(first.path("leaving/moving"))
+    os.makedirs(first.path("emptied"))
+    for name in ("leaving/one", "leaving/moving/known", "leaving/deep/changed", "leaving/deep/three", "emptied/one", "emptied/two"):
+        with open(first.path(name), "wb") as out:
             out.write(b"known")
-    rest((first, second), "a directory that both know")
-    with open(first.path("leaving/deep/changed"), "wb") as out:
-        out.write(b"first's")
+    rest((first, second), "directories that both know")
+    for name in ("leaving/deep/changed", "leaving/moving/known"):
+        with open(first.path(name), "r+b") as out:
+            out.write(b"NEWS!")
+    os.unlink(first.path("emptied/one"))
+    for device in (first, second):  # both make this one
+        os.mkdir(device.path("pair"))
+        with open(device.path("pair/of-" + device.name), "wb") as out:
+            out.write(b"pair")
     first.synced()
     with open(second.path("ballast"), "wb") as out:  # so that the sync takes its time
         for _ in range(256):
@@ -218,18 +226,30 @@ def check_removed_during_sync(first, second):
     sync = threading.Thread(target=second.sync, kwargs={"ok": False})
     sync.start()
     time.sleep(0.2)
-    shutil.rmtree(second.path("leaving"))
-    e2e.check(sync.is_alive(), "the sync was over before the directory was removed: it needs more ballast")
+    os.rename(second.path("leaving/moving"), second.path("arrived"))
+    for name in ("leaving", "emptied", "pair"):
+        shutil.rmtree(second.path(name))
+        e2e.check(not os.path.exists(second.path(name)), f"{name} is there")  # which the kernel remembers
+    e2e.check(sync.is_alive(), "the sync was over before the directories were removed: it needs more ballast")
     sync.join()
-    here = sorted(os.path.relpath(os.path.join(top, name), second.mount_point) for top, _, files in os.walk(second.path("leaving")) for name in files)
-    e2e.check(here == ["leaving/deep/changed"], f"after the sync there are {here}")
+    expected = ["leaving/deep/changed", "arrived/known", "pair/of-first"]
+
+    def files(device):
+        found = []
+        for name in ("leaving", "emptied", "arrived", "pair"):
+            if os.path.exists(device.path(name)):
+                found += sorted(os.path.relpath(os.path.join(top, file), device.mount_point) for top, _, files in os.walk(device.path(name)) for file in files) or [name + " is empty"]
+        return found
+
+    e2e.check(files(second) == expected, f"after the sync there are {files(second)}")
     os.unlink(second.path("ballast"))
-    first.sync(ok=False)
-    second.sync(ok=False)
-    rest((first, second), "a directory that is gone")
+    for device in (second, first):
+        device.sync(ok=False)
+    rest((first, second), "directories that are gone")
     for device in (first, second):
-        e2e.check(os.listdir(device.path("leaving")) == ["deep"] and os.listdir(device.path("leaving/deep")) == ["changed"], f"{device.name} has {os.listdir(device.path('leaving'))}")
-    e2e.check(contents((first, second), "leaving/deep/changed") == [b"first's"] * 2, f"{contents((first, second), 'leaving/deep/changed')}")
+        e2e.check(files(device) == expected, f"{device.name} has {files(device)}")
+    for name in ("leaving/deep/changed", "arrived/known"):
+        e2e.check(contents((first, second), name) == [b"NEWS!"] * 2, f"{name}: {contents((first, second), name)}")
 
 
 def check_same_bytes(first, second):

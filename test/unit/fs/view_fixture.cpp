@@ -132,7 +132,12 @@ std::size_t MemoryContents::adopted() const {
 
 Result<std::size_t> MemoryContents::read(const store::ContentId& id, std::uint64_t offset,
                                          std::span<std::byte> out) {
-  if (const auto action = std::exchange(at_next_read_, {})) action();
+  std::function<void()> action;
+  {
+    const std::lock_guard lock(mutex_);
+    action = std::exchange(at_next_read_, {});
+  }
+  if (action) action();
   const std::string bytes = get(id);
   if (offset >= bytes.size()) return std::size_t{0};
   const std::size_t count = std::min(out.size(), bytes.size() - offset);

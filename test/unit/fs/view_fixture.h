@@ -30,7 +30,10 @@ class MemoryContents final : public ContentSource {
   /// Every content is whole on this device; else none is.
   void keep_as_files() { are_files_ = true; }
   /// Runs `action` once, in the middle of the next read().
-  void at_next_read(std::function<void()> action) { at_next_read_ = std::move(action); }
+  void at_next_read(std::function<void()> action) {
+    const std::lock_guard lock(mutex_);
+    at_next_read_ = std::move(action);
+  }
 
   Result<std::size_t> read(const store::ContentId& id, std::uint64_t offset,
                            std::span<std::byte> out) override;

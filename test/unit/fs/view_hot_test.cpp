@@ -114,7 +114,7 @@ TEST_SUITE("fs/view: hot inodes") {
       REQUIRE(created->open.backing.has_value());
       open.push_back(created->open.handle);
     }
-    CHECK(descriptors() - before < 600);
+    CHECK(descriptors() - before < 200);
     CHECK(descriptors() - before > 100);
     log.append("bytes");
     for (const auto& file :

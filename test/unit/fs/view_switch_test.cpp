@@ -44,6 +44,16 @@ struct TwoSides {
     const store::UpperNode::Child* const child = sealed_child(sealed, path);
     return child != nullptr && child->node ? &sealed.nodes[*child->node] : nullptr;
   }
+  /// rm -r dir, but for dir/sub/deep, which is moved out before.
+  void remove_dir() {
+    REQUIRE(workspace->rename("dir/sub/deep", "deep", 0) == 0);
+    for (const std::string path : {"sub/c", "sub/a2", "a", "b", "setuid", "link", "fifo"}) {
+      REQUIRE(workspace->unlink("dir/" + path) == 0);
+    }
+    for (const std::string path : {"dir/sub", "dir"}) {
+      REQUIRE(workspace->remove_directory(path) == 0);
+    }
+  }
   bool was_told_of(const std::string& name) {
     const auto& told = workspace->notifier().entries;
     return std::find(told.begin(), told.end(), name) != told.end();
@@ -375,19 +385,18 @@ TEST_SUITE("fs/view: base switch") {
                     "of a directory that is removed during a sync, what others changed is shown") {
     const auto sealed = workspace->seal();
     const auto directory = workspace->hold("dir/sub");
-    REQUIRE(workspace->rename("dir/sub/deep", "deep", 0) == 0);
-    for (const std::string path : {"sub/c", "sub/a2", "a", "b", "setuid", "link", "fifo"}) {
-      REQUIRE(workspace->unlink("dir/" + path) == 0);
-    }
-    for (const std::string path : {"dir/sub", "dir", "empty"}) {
-      REQUIRE(workspace->remove_directory(path) == 0);
-    }
+    remove_dir();
+    std::vector<std::string> names{"sub"};
     server.write("dir/sub/c", 0, "SERVER");
-    server.make_file("dir/new", 0640);
     server.write("dir/sub/deep/d", 0, "SERVER");
+    SUBCASE("a file") {}
+    SUBCASE("a file and a new one") {
+      server.make_file("dir/new", 0640);
+      names = {"new", "sub"};
+    }
     pull(sealed);
     const auto check = [&] {
-      CHECK(workspace->names("dir") == std::vector<std::string>{"new", "sub"});
+      CHECK(workspace->names("dir") == names);
       CHECK(workspace->names("dir/sub") == std::vector<std::string>{"c"});
       CHECK(workspace->names("deep") == std::vector<std::string>{"d"});
       CHECK(workspace->read("dir/sub/c") == "SERVERt of dir/sub/c\n");
@@ -395,7 +404,6 @@ TEST_SUITE("fs/view: base switch") {
       CHECK(workspace->stat("dir").nlink == 3);
       CHECK(workspace->stat("dir/sub").nlink == 2);
       CHECK(workspace->stat("a3").nlink == 1);
-      CHECK_FALSE(workspace->find("empty").has_value());
     };
     check();
     CHECK(was_told_of("dir"));
@@ -405,6 +413,37 @@ TEST_SUITE("fs/view: base switch") {
     workspace->commit();
     check();
     CHECK(view().seal()->nodes.size() == 1);
+  }
+
+  TEST_CASE_FIXTURE(
+      TwoSides, "a directory that is removed during a sync stays removed if nothing is new in it") {
+    const auto sealed = workspace->seal();
+    remove_dir();
+    server.write("dir/sub/deep/d", 0, "SERVER");  // shown where it was moved to
+    server.change_mode("dir/sub", 0711);
+    server.unlink("dir/b");
+    pull(sealed);
+    CHECK_FALSE(workspace->find("dir").has_value());
+    CHECK(workspace->read("deep/d") == "SERVERt of dir/sub/deep/d\n");
+    workspace->reopen();
+    CHECK_FALSE(workspace->find("dir").has_value());
+    const auto next = view().seal().value();
+    REQUIRE(sealed_child(next, "dir") != nullptr);
+    CHECK(sealed_child(next, "dir")->origin == nullptr);  // seen, and removed
+  }
+
+  // The next round took it for another device's at its old place, and put it there again.
+  TEST_CASE_FIXTURE(TwoSides,
+                    "a directory that is moved during a sync leaves nothing unseen behind") {
+    const auto sealed = workspace->seal();
+    REQUIRE(workspace->rename("dir/sub", "moved", 0) == 0);
+    server.write("dir/sub/c", 0, "SERVER");
+    pull(sealed);
+    CHECK(workspace->read("moved/c") == "SERVERt of dir/sub/c\n");
+    CHECK_FALSE(workspace->find("dir/sub").has_value());
+    const auto next = view().seal().value();
+    REQUIRE(sealed_child(next, "dir/sub") != nullptr);
+    CHECK(sealed_child(next, "dir/sub")->origin == nullptr);
   }
 
   // One of its names went, and with it the node that the others led to.
