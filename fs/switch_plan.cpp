@@ -281,7 +281,7 @@ class Planner {
                           const std::optional<store::LocatedEntry>& after, const InodeRow* row,
                           Dentry& dentry) {
     const store::Kind kind = dentry.is_whiteout() && after ? after->entry.kind : dentry.kind;
-    if (dentry.origin != nullptr && !was_mediated(directory, name, kind)) return {};
+    if (dentry.origin != nullptr && !was_mediated(input_, directory, name, kind)) return {};
     SATCHEL_ASSIGN(auto before, find_in(input_.snapshot, directory.in_snapshot, name));
     dentry.origin.reset();
     // Name by name, here or where it was moved to.
@@ -322,17 +322,6 @@ class Planner {
     SATCHEL_ASSIGN(const auto xattrs, input_.next.xattrs(next.entry));
     if (row.xattrs == xattrs) attributes.xattrs = theirs.xattrs;
     return {};
-  }
-
-  [[nodiscard]] bool was_mediated(const SwitchDirectory& directory, const Name& name,
-                                  store::Kind kind) const {
-    if (!directory.sealed) return false;
-    const RelativePath path = *directory.sealed / name;
-    const std::set<std::string>& busy = input_.change.busy;
-    const auto in_it = busy.lower_bound(path.text() + '/');
-    const bool was_busy = busy.contains(path.text()) ||
-                          (in_it != busy.end() && in_it->starts_with(path.text() + '/'));
-    return input_.change.travels(path, kind) && !was_busy;
   }
 
   [[nodiscard]] bool is_hidden(const SwitchDirectory& directory, const Name& name) const {

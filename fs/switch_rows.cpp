@@ -218,7 +218,7 @@ class Loader {
     for (std::size_t i = 0; i < rows_.directories[at].names.size(); ++i) {
       const SwitchDirectory& parent = rows_.directories[at];
       const NamedDentry& name = parent.names[i];
-      if (!name.dentry.is_whiteout() || name.dentry.origin != nullptr) continue;
+      if (!name.dentry.is_whiteout()) continue;
       const Name text = Name::checked(name.name);
       SATCHEL_ASSIGN(auto before, find_in(input_.snapshot, parent.in_snapshot, text));
       SATCHEL_ASSIGN(auto after, find_in(input_.next, parent.in_next, text));
@@ -226,12 +226,14 @@ class Loader {
       if (was_removed_at_seal(input_, parent, name, store::Kind::kDirectory)) continue;
       const RelativePath path = *parent.next_base / text;
       if (rows_.hidden.contains(path.text())) continue;  // moved
-      if (before->file_id != after->file_id) {
-        SATCHEL_ASSIGN(const auto old, input_.old_base.locate(path));
-        if (old) continue;  // else both have made it, and it is one directory
-      }
-      SATCHEL_TRY(show_rest(
-          at, i, {.path = path, .before = *std::move(before), .after = *std::move(after)}));
+      const bool is_unseen = name.dentry.origin != nullptr &&
+                             !was_mediated(input_, parent, text, store::Kind::kDirectory);
+      if (is_unseen && !hides_below(path)) continue;  // the base's again, with all in it
+      SATCHEL_TRY(show_rest(at, i,
+                            {.path = path,
+                             .before = *std::move(before),
+                             .after = *std::move(after),
+                             .is_unseen = is_unseen}));
     }
     return {};
   }
@@ -241,11 +243,26 @@ class Loader {
     return first && second && first->entry.is_directory() && second->entry.is_directory();
   }
 
+  [[nodiscard]] bool hides_below(const RelativePath& path) const {
+    const std::string below = path.text() + '/';
+    const auto first = rows_.hidden.lower_bound(below);
+    return first != rows_.hidden.end() && first->starts_with(below);
+  }
+
+  /// Apart from what says that it has, or had, other names.
+  static bool looks_the_same(const store::Entry& known, const store::Entry& entry) {
+    store::Entry same_file = known;
+    same_file.linked = entry.linked;
+    same_file.file_id = entry.file_id;
+    return same_file == entry;
+  }
+
   /// A directory that was removed here since the seal, and that the other side has changed.
   struct Removed {
     std::size_t above = 0;  ///< in the list of those
     RelativePath path;      ///< in the next base
     store::LocatedEntry before, after;
+    bool is_unseen = false;  ///< the snapshot has more than was seen here: all of it is to be shown
     std::vector<std::string> names{};  ///< that stay removed
     bool is_shown = false;             ///< there are others
   };
@@ -269,10 +286,11 @@ class Loader {
       if (!removed[i].is_shown) continue;
       const std::size_t above = i == 0 ? at : places[removed[i].above];
       places[i] = rows_.directories.size();
-      SATCHEL_ASSIGN(const Dentry dentry, add_shown(above, removed[i]));
+      SATCHEL_ASSIGN(Dentry dentry, add_shown(above, removed[i]));
       std::vector<NamedDentry>& names = rows_.directories[above].names;
       if (i == 0) {
-        names[index].dentry = dentry;
+        dentry.origin = std::move(names[index].dentry.origin);
+        names[index].dentry = std::move(dentry);
       } else {
         names.push_back({.name = removed[i].path.name().text(), .dentry = dentry});
       }
@@ -290,13 +308,16 @@ class Loader {
       SATCHEL_ASSIGN(auto known, find_in(input_.snapshot, directory.before, entry.name));
       RelativePath path = directory.path / entry.name;
       store::LocatedEntry theirs{.entry = entry, .file_id = entry.effective_file_id(after.file_id)};
-      if (known && (known->entry == entry || rows_.hidden.contains(path.text()))) {
+      const bool is_known = known && !directory.is_unseen && looks_the_same(known->entry, entry);
+      if (is_known || rows_.hidden.contains(path.text())) {
+        if (is_known && known->entry != entry) rows_.hidden.insert(path.text());
         removed[at].names.push_back(entry.name.text());
-      } else if (are_directories(known, theirs) && known->file_id == theirs.file_id) {
+      } else if (are_directories(known, theirs) && (!directory.is_unseen || hides_below(path))) {
         removed.push_back({.above = at,
                            .path = std::move(path),
                            .before = *std::move(known),
-                           .after = std::move(theirs)});
+                           .after = std::move(theirs),
+                           .is_unseen = directory.is_unseen});
       } else {
         removed[at].is_shown = true;
       }
@@ -352,6 +373,17 @@ bool was_removed_at_seal(const SwitchInput& input, const SwitchDirectory& direct
                          const NamedDentry& name, store::Kind kind) {
   return directory.sealed && name.dentry.generation <= input.change.generation &&
          input.change.travels(*directory.sealed / Name::checked(name.name), kind);
+}
+
+bool was_mediated(const SwitchInput& input, const SwitchDirectory& directory, const Name& name,
+                  store::Kind kind) {
+  if (!directory.sealed) return false;
+  const RelativePath path = *directory.sealed / name;
+  const std::set<std::string>& busy = input.change.busy;
+  const auto in_it = busy.lower_bound(path.text() + '/');
+  const bool was_busy =
+      busy.contains(path.text()) || (in_it != busy.end() && in_it->starts_with(path.text() + '/'));
+  return input.change.travels(path, kind) && !was_busy;
 }
 
 bool same_encoding(const std::optional<store::LocatedEntry>& first,

@@ -44,8 +44,8 @@ struct SwitchRows {
   std::vector<SwitchDirectory> directories;
   std::map<UpperId, std::size_t> index;
   std::map<UpperId, SwitchFile> files;
-  /// Paths of directories of the next base that stay hidden where whiteouts are, whatever has
-  /// changed in them: directories elsewhere are merged with them, or nothing new is in them.
+  /// Paths of the next base that stay hidden where whiteouts are, whatever has changed there:
+  /// directories elsewhere are merged with them, or nothing is new to who removed them.
   std::set<std::string> hidden;
 };
 
@@ -57,6 +57,10 @@ Result<SwitchRows> load_rows(const SwitchInput& input);
 /// `name` was removed before the seal, so the snapshot, and then the next base, know of it.
 [[nodiscard]] bool was_removed_at_seal(const SwitchInput& input, const SwitchDirectory& directory,
                                        const NamedDentry& name, store::Kind kind);
+
+/// What the last mediation said of `name` counts: it was given the name as it was sealed.
+[[nodiscard]] bool was_mediated(const SwitchInput& input, const SwitchDirectory& directory,
+                                const Name& name, store::Kind kind);
 
 /// The two are the same entry, as trees compare them.
 [[nodiscard]] bool same_encoding(const std::optional<store::LocatedEntry>& first,

@@ -216,8 +216,8 @@ def check_removed_during_sync(first, second):
             out.write(b"NEWS!")
     os.unlink(first.path("emptied/one"))
     for device in (first, second):  # both make this one
-        os.mkdir(device.path("pair"))
-        with open(device.path("pair/of-" + device.name), "wb") as out:
+        os.makedirs(device.path("pair/inner"))
+        with open(device.path("pair/inner/of-" + device.name), "wb") as out:
             out.write(b"pair")
     first.synced()
     with open(second.path("ballast"), "wb") as out:  # so that the sync takes its time
@@ -232,7 +232,7 @@ def check_removed_during_sync(first, second):
         e2e.check(not os.path.exists(second.path(name)), f"{name} is there")  # which the kernel remembers
     e2e.check(sync.is_alive(), "the sync was over before the directories were removed: it needs more ballast")
     sync.join()
-    expected = ["leaving/deep/changed", "arrived/known", "pair/of-first"]
+    expected = ["leaving/deep/changed", "arrived/known", "pair/inner/of-first"]
 
     def files(device):
         found = []

@@ -422,6 +422,7 @@ TEST_SUITE("fs/view: base switch") {
     server.write("dir/sub/deep/d", 0, "SERVER");  // shown where it was moved to
     server.change_mode("dir/sub", 0711);
     server.unlink("dir/b");
+    server.unlink("a3");  // dir/a has one name less
     pull(sealed);
     CHECK_FALSE(workspace->find("dir").has_value());
     CHECK(workspace->read("deep/d") == "SERVERt of dir/sub/deep/d\n");
@@ -430,6 +431,44 @@ TEST_SUITE("fs/view: base switch") {
     const auto next = view().seal().value();
     REQUIRE(sealed_child(next, "dir") != nullptr);
     CHECK(sealed_child(next, "dir")->origin == nullptr);  // seen, and removed
+  }
+
+  // Beside where it was moved to, dir/sub/deep was shown in its old place too, and its rows became
+  // those of both.
+  TEST_CASE_FIXTURE(TwoSides,
+                    "what nobody has seen of a directory that is removed during a sync is shown") {
+    auto sealed = workspace->seal();
+    REQUIRE(workspace->write("dir/sub/c", 0, "CLIENT") == 0);
+    server.write("dir/sub/c", 0, "SERVER");
+    pull(std::move(sealed));
+    sealed = workspace->seal();
+    remove_dir();
+    server.write("dir/b", 0, "SERVER");
+    server.write("dir/sub/deep/d", 0, "SERVER");
+    std::vector<std::string> in_dir{"b", "sub"};
+    std::vector<std::string> in_sub{"c"};
+    bool is_unseen = false;
+    SUBCASE("as the round has said") {}
+    SUBCASE("as the round could not say") {
+      sealed.busy = {"dir/sub/c"};
+      is_unseen = true;
+      in_dir = {"a", "b", "fifo", "link", "setuid", "sub"};
+      in_sub = {"a2", "c"};
+    }
+    pull(std::move(sealed));
+    const auto sorted = [&](const std::string& path) {
+      auto names = workspace->names(path);
+      std::sort(names.begin(), names.end());
+      return names;
+    };
+    CHECK(sorted("dir") == in_dir);
+    CHECK(sorted("dir/sub") == in_sub);
+    CHECK(workspace->read("dir/sub/c") == "SERVERt of dir/sub/c\n");
+    CHECK(workspace->names("deep") == std::vector<std::string>{"d"});
+    const auto again = view().seal().value();
+    REQUIRE(sealed_child(again, "dir") != nullptr);
+    const auto origin = sealed_child(again, "dir")->origin;
+    CHECK((origin != nullptr && origin->is_whiteout()) == is_unseen);
   }
 
   // The next round took it for another device's at its old place, and put it there again.
