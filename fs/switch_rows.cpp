@@ -226,8 +226,10 @@ class Loader {
       if (was_removed_at_seal(input_, parent, name, store::Kind::kDirectory)) continue;
       const RelativePath path = *parent.next_base / text;
       if (rows_.hidden.contains(path.text())) continue;  // moved
-      const bool is_unseen = name.dentry.origin != nullptr &&
-                             !was_mediated(input_, parent, text, store::Kind::kDirectory);
+      SATCHEL_ASSIGN(const bool is_known, is_one(path, *before, *after));
+      const bool is_unseen =
+          !is_known || (name.dentry.origin != nullptr &&
+                        !was_mediated(input_, parent, text, store::Kind::kDirectory));
       if (is_unseen && !hides_below(path)) continue;  // the base's again, with all in it
       SATCHEL_TRY(show_rest(at, i,
                             {.path = path,
@@ -249,12 +251,12 @@ class Loader {
     return first != rows_.hidden.end() && first->starts_with(below);
   }
 
-  /// Apart from what says that it has, or had, other names.
-  static bool looks_the_same(const store::Entry& known, const store::Entry& entry) {
-    store::Entry same_file = known;
-    same_file.linked = entry.linked;
-    same_file.file_id = entry.file_id;
-    return same_file == entry;
+  /// The directory `after` at `path` is what `before` was, or both sides have made it.
+  Result<bool> is_one(const RelativePath& path, const store::LocatedEntry& before,
+                      const store::LocatedEntry& after) const {
+    if (before.file_id == after.file_id) return true;
+    SATCHEL_ASSIGN(const auto old, input_.old_base.locate(path));
+    return !old;
   }
 
   /// A directory that was removed here since the seal, and that the other side has changed.
@@ -262,7 +264,7 @@ class Loader {
     std::size_t above = 0;  ///< in the list of those
     RelativePath path;      ///< in the next base
     store::LocatedEntry before, after;
-    bool is_unseen = false;  ///< the snapshot has more than was seen here: all of it is to be shown
+    bool is_unseen = false;  ///< it is another one, or more than was seen here: all is to be shown
     std::vector<std::string> names{};  ///< that stay removed
     bool is_shown = false;             ///< there are others
   };
@@ -286,11 +288,10 @@ class Loader {
       if (!removed[i].is_shown) continue;
       const std::size_t above = i == 0 ? at : places[removed[i].above];
       places[i] = rows_.directories.size();
-      SATCHEL_ASSIGN(Dentry dentry, add_shown(above, removed[i]));
+      SATCHEL_ASSIGN(const Dentry dentry, add_shown(above, removed[i]));
       std::vector<NamedDentry>& names = rows_.directories[above].names;
       if (i == 0) {
-        dentry.origin = std::move(names[index].dentry.origin);
-        names[index].dentry = std::move(dentry);
+        names[index].dentry = dentry;  // without origin: all that was unseen is seen in it
       } else {
         names.push_back({.name = removed[i].path.name().text(), .dentry = dentry});
       }
@@ -308,16 +309,20 @@ class Loader {
       SATCHEL_ASSIGN(auto known, find_in(input_.snapshot, directory.before, entry.name));
       RelativePath path = directory.path / entry.name;
       store::LocatedEntry theirs{.entry = entry, .file_id = entry.effective_file_id(after.file_id)};
-      const bool is_known = known && !directory.is_unseen && looks_the_same(known->entry, entry);
+      const bool is_known = known && !directory.is_unseen && known->entry == entry;
+      bool is_unseen = directory.is_unseen;
+      if (!is_unseen && are_directories(known, theirs)) {
+        SATCHEL_ASSIGN(const bool one, is_one(path, *known, theirs));
+        is_unseen = !one;
+      }
       if (is_known || rows_.hidden.contains(path.text())) {
-        if (is_known && known->entry != entry) rows_.hidden.insert(path.text());
         removed[at].names.push_back(entry.name.text());
-      } else if (are_directories(known, theirs) && (!directory.is_unseen || hides_below(path))) {
+      } else if (are_directories(known, theirs) && (!is_unseen || hides_below(path))) {
         removed.push_back({.above = at,
                            .path = std::move(path),
                            .before = *std::move(known),
                            .after = std::move(theirs),
-                           .is_unseen = directory.is_unseen});
+                           .is_unseen = is_unseen});
       } else {
         removed[at].is_shown = true;
       }

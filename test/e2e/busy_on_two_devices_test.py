@@ -210,7 +210,9 @@ def check_removed_during_sync(first, second):
     for name in ("leaving/one", "leaving/moving/known", "leaving/deep/changed", "leaving/deep/three", "emptied/one", "emptied/two"):
         with open(first.path(name), "wb") as out:
             out.write(b"known")
+    shutil.copy2(first.path("leaving/one"), first.path("twin"))
     rest((first, second), "directories that both know")
+    os.rename(first.path("twin"), first.path("leaving/one"))  # another file, though it looks the same
     for name in ("leaving/deep/changed", "leaving/moving/known"):
         with open(first.path(name), "r+b") as out:
             out.write(b"NEWS!")
@@ -232,7 +234,7 @@ def check_removed_during_sync(first, second):
         e2e.check(not os.path.exists(second.path(name)), f"{name} is there")  # which the kernel remembers
     e2e.check(sync.is_alive(), "the sync was over before the directories were removed: it needs more ballast")
     sync.join()
-    expected = ["leaving/deep/changed", "arrived/known", "pair/inner/of-first"]
+    expected = ["leaving/deep/changed", "leaving/one", "arrived/known", "pair/inner/of-first"]
 
     def files(device):
         found = []
