@@ -214,6 +214,8 @@ void InodeTable::leave_base_index(Node& node) {
 void InodeTable::set_parent(Node& node, Node* parent, std::string_view name) {
   Node* const old = node.parent;
   if (old != nullptr && node.is_directory()) ++moves_;
+  if (old != nullptr && !node.seen)
+    node.seen = std::make_unique<Node::Place>(Node::Place{.parent = old->id, .name = node.name});
   if (parent != nullptr) ++parent->pins;
   node.parent = parent;
   node.name = name;
@@ -267,8 +269,7 @@ NodeRef InodeTable::supersede(Node& node) {
   Node& fresh = add(node.kind, node.file_id);
   fresh.inode = node.inode;
   fresh.is_removed = node.is_removed;
-  fresh.seen_parent = node.seen_parent;
-  fresh.seen_name = node.seen_name;
+  if (node.seen) fresh.seen = std::make_unique<Node::Place>(*node.seen);
   by_upper_.insert_or_assign(node.inode->id, &fresh);
   ++fresh.pins;
   node.successor = &fresh;
@@ -285,9 +286,10 @@ void InodeTable::change_file_id(Node& node, const store::FileId& file_id) {
   const std::lock_guard lock(mutex_);
   if (node.file_id == file_id) return;
   set_file_id(node, file_id);
-  if (index_ == nullptr || node.seen_name.empty()) return;
-  index_->put_place(node.id, {.parent = node.seen_parent,
-                              .name = node.seen_name,
+  const auto place = place_of(node);
+  if (index_ == nullptr || !place) return;
+  index_->put_place(node.id, {.parent = place->parent,
+                              .name = place->name,
                               .file_id = node.file_id,
                               .upper = node.inode ? node.inode->id : 0});
 }
@@ -306,14 +308,25 @@ void InodeTable::mark_removed(Node& node) {
 }
 
 void InodeTable::see_place(Node& node, const Node& parent, std::string_view name) {
-  node.seen_parent = parent.id;
-  node.seen_name = name;
+  if (node.parent == &parent && node.name == name) {
+    node.seen.reset();
+  } else {
+    node.seen =
+        std::make_unique<Node::Place>(Node::Place{.parent = parent.id, .name = std::string(name)});
+  }
+}
+
+std::optional<Node::Place> InodeTable::place_of(const Node& node) {
+  if (node.seen) return *node.seen;
+  if (node.parent == nullptr) return std::nullopt;
+  return Node::Place{.parent = node.parent->id, .name = node.name};
 }
 
 std::optional<std::pair<NodeId, std::string>> InodeTable::seen_place(const Node& node) const {
   const std::lock_guard lock(mutex_);
-  if (node.seen_name.empty()) return std::nullopt;
-  return std::pair(node.seen_parent, node.seen_name);
+  auto place = place_of(node);
+  if (!place) return std::nullopt;
+  return std::pair(place->parent, std::move(place->name));
 }
 
 void InodeTable::set_base_cache(Node& node, std::uint32_t epoch, const BaseDirectory& directory) {

@@ -75,10 +75,13 @@ struct Node {
   std::string name;
   store::FileId file_id;
   std::shared_ptr<Inode> inode;
-  /// The name by which it was found, made or moved last; that of a file may be gone since. Guarded
-  /// by the table.
-  NodeId seen_parent{};
-  std::string seen_name;
+  struct Place {
+    NodeId parent{};
+    std::string name;
+  };
+  /// The name by which it was found, made or moved last; that of a file may be gone since. Null: it
+  /// is `name` in `parent`, as for most. Guarded by the table.
+  std::unique_ptr<Place> seen;
   struct BaseCache {
     std::uint32_t epoch = 0;
     BaseDirectory directory;
@@ -232,6 +235,7 @@ class InodeTable {
   NodeId id_for(const store::FileId& file_id);
   void set_file_id(Node& node, const store::FileId& file_id);
   static void see_place(Node& node, const Node& parent, std::string_view name);
+  static std::optional<Node::Place> place_of(const Node& node);
   void write_place(const Node& node, const Node& parent, std::string_view name);
 
   NodeIndex* const index_;

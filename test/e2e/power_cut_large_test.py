@@ -60,7 +60,7 @@ class Change:
 
 
 def is_allowed(found, before, change):
-    """`found` is `before`, or what `change` makes of it, or for a write some of its sectors."""
+    """`found` is `before`, or what `change` makes of it, or some of its sectors; of a new size, those that are cleared behind it in its block come first."""
     if found == before:
         return True
     if change is None:
@@ -68,7 +68,10 @@ def is_allowed(found, before, change):
     after = change.apply(bytearray(before))
     if found == after:
         return True
-    if change.content is None or len(found) not in (len(before), len(after)):
+    if change.content is None and len(found) == len(before):
+        end = min(len(before), -(-change.offset // BLOCK) * BLOCK)
+        after = before[:change.offset] + bytes(max(0, end - change.offset)) + before[max(end, change.offset):]
+    elif change.content is None or len(found) not in (len(before), len(after)):
         return False
     if len(after) > len(before):
         before = before + bytes(len(after) - len(before))

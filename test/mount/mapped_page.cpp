@@ -3,7 +3,11 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
+#include <array>
+#include <cstdint>
+#include <cstdio>
 #include <utility>
 
 namespace satchel::test {
@@ -26,6 +30,14 @@ void MappedPage::unmap() {
   if (bytes_ != nullptr) ::munmap(std::exchange(bytes_, nullptr), kBytes);
 }
 
+std::size_t MappedPage::file_bytes() const {
+  std::array<char, 64> link{};
+  const auto start = reinterpret_cast<std::uintptr_t>(bytes_);  // NOLINT(*-reinterpret-cast)
+  std::snprintf(link.data(), link.size(), "/proc/self/map_files/%zx-%zx", start, start + kBytes);
+  struct stat found {};
+  return ::stat(link.data(), &found) == 0 ? static_cast<std::size_t>(found.st_size) : 0;
+}
+
 int MappedPage::map(int fd) {
   void* const mapped = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (mapped == MAP_FAILED) return -1;
@@ -35,7 +47,7 @@ int MappedPage::map(int fd) {
 }
 
 bool MappedPage::store(std::size_t at, char value) {
-  if (bytes_ == nullptr) return false;
+  if (bytes_ == nullptr || at >= file_bytes()) return false;
   struct sigaction leave {};
   struct sigaction before {};
   leave.sa_handler = leave_store;

@@ -18,10 +18,12 @@ class MappedPage {
   /// Maps the page of `fd` in place of what was mapped; -1 and errno if that is refused.
   int map(int fd);
   void unmap();
-  /// False: nothing is mapped, or the file has become too short (SIGBUS).
+  /// False: nothing is mapped, or the file has become too short. What a store behind its end, in
+  /// its last page, comes to when it grows again is nothing that POSIX says, so that is not done.
   bool store(std::size_t at, char value);
 
  private:
+  [[nodiscard]] std::size_t file_bytes() const;
   char* bytes_ = nullptr;
 };
 
