@@ -255,7 +255,8 @@ void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t parent, const char* name)
   fuse_reply_entry(req, &entry);
 }
 
-/// 0 or an errno. A node without a name stays in memory until the end.
+/// 0 or an errno. A node without a name stays in memory until the end, but for a file's bytes: no
+/// workload reads what it has removed.
 int remove(fuse_ino_t parent, const char* name) {
   const std::lock_guard lock(mutex);
   Node& directory = nodes.at(parent);
@@ -264,7 +265,7 @@ int remove(fuse_ino_t parent, const char* name) {
   Node& child = nodes.at(found->second);
   if (!child.names.empty()) return ENOTEMPTY;
   if (S_ISDIR(child.stat.st_mode)) --directory.stat.st_nlink;
-  --child.stat.st_nlink;
+  if (--child.stat.st_nlink == 0) std::string().swap(child.bytes);
   if (rows) {
     rows->remove_name(parent, name);
     rows->remove_node(found->second);
