@@ -54,10 +54,10 @@ struct SwitchPlan {
     std::string name;
   };
   std::vector<Made> made;
-  /// Names that were removed here, and are there again: by directory.
-  std::vector<std::pair<UpperId, std::string>> uncovered;
   /// Of those, files that hold something else from now on: their names, by directory.
   std::map<UpperId, std::vector<std::pair<UpperId, std::string>>> renewed;
+  /// Names that were removed here, and are there again: by directory.
+  std::vector<std::pair<UpperId, std::string>> uncovered;
   /// Rows that became entries of the base; parents before what is in them.
   struct Dropped {
     UpperId id = 0;

@@ -154,7 +154,7 @@ struct ViewState {
                            const Timestamp& now);
   struct Added {
     NodeRef node;
-    /// Its own bytes, if the kernel may use them by itself: open for reading alone.
+    /// Its own bytes, open for reading alone; null if it has none.
     std::shared_ptr<const UniqueFd> file;
   };
   /// Makes `name` with `row` in `parent`. Errors: EEXIST.

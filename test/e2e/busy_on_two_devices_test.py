@@ -7,6 +7,7 @@ Each device keeps files open for writing, or writes them without a pause, so tha
 """
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -202,6 +203,15 @@ def check_directory(first, second):
         e2e.check(contents((first, second), "both/below/of-" + name) == [text, text], f"of-{name} is lost")
 
 
+def bytes_below(folder):
+    total = 0
+    for top, _, files in os.walk(folder):
+        for name in files:
+            with contextlib.suppress(FileNotFoundError):  # a temporary file
+                total += os.path.getsize(os.path.join(top, name))
+    return total
+
+
 def check_removed_during_sync(first, second):
     """The second removes and moves directories while it hears that the first has changed files in them."""
     os.makedirs(first.path("leaving/deep"))
@@ -225,9 +235,11 @@ def check_removed_during_sync(first, second):
     with open(second.path("ballast"), "wb") as out:  # so that the sync takes its time
         for _ in range(256):
             out.write(os.urandom(1 << 20))
+    stored = bytes_below(second.repository)
     sync = threading.Thread(target=second.sync, kwargs={"ok": False})
     sync.start()
-    time.sleep(0.2)
+    while sync.is_alive() and bytes_below(second.repository) < stored + (1 << 20):
+        time.sleep(0.01)  # what is sent has been sealed
     os.rename(second.path("leaving/moving"), second.path("arrived"))
     for name in ("leaving", "emptied", "pair"):
         shutil.rmtree(second.path(name))
